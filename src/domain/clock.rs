@@ -81,8 +81,9 @@ impl ManualClock {
     /// Sets the time, which may also go backwards (nobody is woken then).
     pub fn set(&self, now: Instant) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.now = now.trunc_subsecs(6);
-        let later = state.waiting.split_off(&(state.now, u64::MAX));
+        let now = now.trunc_subsecs(6);
+        state.now = now;
+        let later = state.waiting.split_off(&(now, u64::MAX));
         let due = std::mem::replace(&mut state.waiting, later);
         for sender in due.into_values() {
             // A waiter that was dropped no longer cares.
