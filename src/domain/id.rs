@@ -22,7 +22,9 @@ fn parse(prefix: &str, field: &str, text: &str) -> Result<Uuid, BadInput> {
         .and_then(|rest| rest.strip_prefix('_'))
         .filter(|hex| hex.len() == 32)
         .and_then(|hex| Uuid::try_parse(hex).ok())
-        .ok_or_else(|| BadInput::new(field, text, format!("expected an id that looks like {prefix}_ and 32 hexadecimal digits")))
+        .ok_or_else(|| {
+            BadInput::new(field, text, format!("expected an id that looks like {prefix}_ and 32 hexadecimal digits"))
+        })
 }
 
 macro_rules! ids {
@@ -138,7 +140,9 @@ mod tests {
         assert_eq!(refused.field, "organisationId");
         assert!(refused.accepted.contains("org_"), "{refused}");
         assert!(matches!(AnyId::parse("id", &channel), Ok(AnyId::ChannelId(_))));
-        for bad in ["", "org_", "org_12", "xyz_0192b7c0f0007000800000000000000a", "org_0192b7c0-f000-7000-8000-00000000000a"] {
+        for bad in
+            ["", "org_", "org_12", "xyz_0192b7c0f0007000800000000000000a", "org_0192b7c0-f000-7000-8000-00000000000a"]
+        {
             assert!(AnyId::parse("id", bad).is_err(), "{bad}");
         }
     }

@@ -1,1 +1,475 @@
-//! money
+//! Exact money: amounts in billionths of a currency unit, ISO 4217 currencies, and the one place where a price is rounded.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::fmt;
+
+use super::input::BadInput;
+use super::quantity::Quantity;
+
+/// Digits after the point that an amount keeps: 1e-9 of a currency unit.
+const DECIMAL_PLACES: u32 = 9;
+
+/// An amount of money in 1e-9 of a unit of some currency; which one, [`Fees`] says.
+///
+/// A vendor's price per message has up to four decimals and a fee per call minute up to six, so nine lose nothing; the range is
+/// about ±9.2 billion units. Arithmetic is checked: an overflow is `None`, never a wrapped amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Money {
+    nanos: i64,
+}
+
+impl Money {
+    /// Nothing to pay.
+    pub const ZERO: Self = Self { nanos: 0 };
+
+    /// The amount of `nanos` billionths of a unit.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self { nanos }
+    }
+
+    /// The amount in billionths of a unit.
+    pub const fn nanos(self) -> i64 {
+        self.nanos
+    }
+
+    /// Reads a decimal as JSON writes numbers: `4.6`, `-0`, `1.5e-3`. What is finer than 1e-9 is rounded, half away from zero;
+    /// vendors print the result of their own float arithmetic, so a tail of digits is ordinary there.
+    pub fn parse(text: &str) -> Result<Self, AmountError> {
+        parse_decimal(text, DECIMAL_PLACES, Excess::Rounded).map(Self::from_nanos)
+    }
+
+    /// The sum, exact.
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        match self.nanos.checked_add(other.nanos) {
+            Some(nanos) => Some(Self { nanos }),
+            None => None,
+        }
+    }
+
+    /// This amount per unit, times `quantity`, rounded to 1e-9 half away from zero. The one place where a price is rounded.
+    pub fn checked_mul(self, quantity: Quantity) -> Option<Self> {
+        let product = i128::from(self.nanos).checked_mul(i128::from(quantity.micros()))?;
+        let micros_per_unit = i128::from(Quantity::ONE.micros());
+        let half = micros_per_unit.checked_div(2)?.checked_mul(product.signum())?;
+        let nanos = product.checked_add(half)?.checked_div(micros_per_unit)?;
+        i64::try_from(nanos).ok().map(Self::from_nanos)
+    }
+}
+
+impl fmt::Display for Money {
+    /// The shortest exact decimal: `4.6`, `0`, `-0.000000001`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_decimal(f, self.nanos, DECIMAL_PLACES)
+    }
+}
+
+impl serde::Serialize for Money {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Money {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a text is no amount (of money, or of anything counted).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// The text is not a decimal number in JSON's notation.
+    #[error("not a decimal number")]
+    NotDecimal,
+    /// The number does not fit.
+    #[error("too large a number")]
+    TooLarge,
+    /// The number is finer than what is kept, where rounding would falsify it.
+    #[error("more than {places} digits after the point")]
+    TooFine {
+        /// How many digits after the point are kept.
+        places: u32,
+    },
+}
+
+/// What becomes of digits beyond those that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// Rounded, half away from zero.
+    Rounded,
+    /// Refused, unless they are zeros.
+    Refused,
+}
+
+/// Reads `text` as a count of units of 10^-`places`, without a float on the way.
+///
+/// The notation is JSON's (RFC 8259, section 6), and leading zeros do no harm. Exponents of any size are fine: the work is
+/// bounded by the length of the text.
+pub(super) fn parse_decimal(text: &str, places: u32, excess: Excess) -> Result<i64, AmountError> {
+    let decimal = Decimal::read(text).ok_or(AmountError::NotDecimal)?;
+    if decimal.digits.is_empty() {
+        return Ok(0);
+    }
+    let length = i64::try_from(decimal.digits.len()).map_err(|_| AmountError::TooLarge)?;
+    // How many digits the count has; negative where the first digit that is not zero lies beyond those that are kept.
+    let kept = length.saturating_add(decimal.exponent).saturating_add(i64::from(places));
+    if kept < length && excess == Excess::Refused {
+        return Err(AmountError::TooFine { places });
+    }
+    if kept > I64_DIGITS_MAX {
+        return Err(AmountError::TooLarge);
+    }
+    let Ok(kept) = usize::try_from(kept) else {
+        return Ok(0);
+    };
+    let digit_at = |place: usize| decimal.digits.get(place).map_or(0, |digit| i128::from(digit.saturating_sub(b'0')));
+    let whole = (0..kept).try_fold(0_i128, |sum, place| sum.checked_mul(10)?.checked_add(digit_at(place)));
+    let rounded_up = i128::from(digit_at(kept) >= 5);
+    whole
+        .and_then(|whole| whole.checked_add(rounded_up))
+        .and_then(|magnitude| if decimal.negative { magnitude.checked_neg() } else { Some(magnitude) })
+        .and_then(|count| i64::try_from(count).ok())
+        .ok_or(AmountError::TooLarge)
+}
+
+/// The longest decimal that an `i64` holds: 9223372036854775807.
+const I64_DIGITS_MAX: i64 = 19;
+
+/// Exponents are cut to this size, far beyond what fits anyway, so that sums of them stay small.
+const EXPONENT_MAX: i64 = 1_000_000_000_000;
+
+/// A decimal as written: ±`digits` x 10^`exponent`; the digits are ASCII and neither begin nor end with a zero.
+struct Decimal {
+    negative: bool,
+    digits: Vec<u8>,
+    exponent: i64,
+}
+
+impl Decimal {
+    fn read(text: &str) -> Option<Self> {
+        let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, Self::read_exponent(exponent)?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((whole, fraction)) => (whole, digits(fraction)?),
+            None => (mantissa, ""),
+        };
+        let all = format!("{}{fraction}", digits(whole)?);
+        let significant = all.trim_start_matches('0').trim_end_matches('0');
+        let trailing_zeros = all.len().saturating_sub(all.trim_end_matches('0').len());
+        let exponent = exponent
+            .checked_sub(i64::try_from(fraction.len()).ok()?)?
+            .checked_add(i64::try_from(trailing_zeros).ok()?)?;
+        Some(Self { negative, digits: significant.as_bytes().to_vec(), exponent })
+    }
+
+    fn read_exponent(text: &str) -> Option<i64> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let magnitude = digits(unsigned)?
+            .bytes()
+            .fold(0_i64, |sum, digit| sum.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0'))))
+            .min(EXPONENT_MAX);
+        if negative { magnitude.checked_neg() } else { Some(magnitude) }
+    }
+}
+
+/// `text`, if it is one or more ASCII digits.
+fn digits(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
+}
+
+/// Writes `count` units of 10^-`places` as the shortest exact decimal.
+pub(super) fn write_decimal(f: &mut fmt::Formatter<'_>, count: i64, places: u32) -> fmt::Result {
+    let width = usize::try_from(places).map_err(|_| fmt::Error)?;
+    let padded = format!("{:0>1$}", count.unsigned_abs(), width.saturating_add(1));
+    let (whole, fraction) = padded.split_at(padded.len().saturating_sub(width));
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    f.pad_integral(count >= 0, "", &format!("{whole}{point}{fraction}"))
+}
+
+/// A currency by its ISO 4217 code. The codes for "no currency" and for tests are none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// Reads a code out of the argument `field`: three capital letters, as `MYR`.
+    pub fn parse(field: &str, text: &str) -> Result<Self, BadInput> {
+        Self::from_code(text).ok_or_else(|| {
+            BadInput::new(field, text, "expected an ISO 4217 currency code in capital letters, such as MYR")
+        })
+    }
+
+    /// The currency that a row or a vendor names.
+    pub fn from_code(code: &str) -> Option<Self> {
+        let known = iso_currency::Currency::from_code(code).filter(|known| known.code() == code)?;
+        let is_money = known != iso_currency::Currency::XXX && known != iso_currency::Currency::XTS;
+        is_money.then_some(Self(known))
+    }
+
+    /// The three letters.
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+impl serde::Serialize for Currency {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Currency {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse("currency", &text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// An amount together with its currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fees {
+    /// How much.
+    pub amount: Money,
+    /// Of what.
+    pub currency: Currency,
+}
+
+impl Fees {
+    /// The sum. `None` when there is nothing to sum (so no currency), when currencies differ (no rate is ever assumed), and when
+    /// the sum does not fit.
+    pub fn total(fees: impl IntoIterator<Item = Self>) -> Option<Self> {
+        fees.into_iter().map(Some).reduce(|sum, next| sum?.checked_add(next?)).flatten()
+    }
+
+    fn checked_add(self, other: Self) -> Option<Self> {
+        let amount = self.amount.checked_add(other.amount)?;
+        (self.currency == other.currency).then_some(Self { amount, currency: self.currency })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails, which is what it is for")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn money(text: &str) -> Money {
+        Money::parse(text).unwrap()
+    }
+
+    fn fees(amount: &str, currency: &str) -> Fees {
+        Fees { amount: money(amount), currency: Currency::from_code(currency).unwrap() }
+    }
+
+    #[test]
+    fn an_amount_is_read_in_every_notation_that_json_has() {
+        for (text, nanos) in [
+            ("4.6", 4_600_000_000),
+            ("1.5e-3", 1_500_000),
+            ("1.5E+3", 1_500_000_000_000),
+            ("-0", 0),
+            ("-0.0e7", 0),
+            ("0.0135", 13_500_000),
+            ("-2", -2_000_000_000),
+            ("007.50", 7_500_000_000),
+            ("0e999999999999999999999", 0),
+            ("1e-999999999999999999999", 0),
+            ("92233720368547758.07e-7", i64::MAX),
+            ("-9223372036.854775808", i64::MIN),
+        ] {
+            assert_eq!(Money::parse(text), Ok(Money::from_nanos(nanos)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_finer_than_a_billionth_is_rounded_half_away_from_zero() {
+        for (text, nanos) in [
+            ("0.0000000005", 1),
+            ("-0.0000000005", -1),
+            ("0.00000000049999999999999999999999999999999999999999", 0),
+            ("0.0000000015", 2),
+            ("5e-10", 1),
+            ("9e-11", 0),
+            ("0.1000000000000000055511151231257827", 100_000_000),
+            ("9.9999999999", 10_000_000_000),
+        ] {
+            assert_eq!(money(text).nanos(), nanos, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_decimal_is_refused() {
+        for text in [
+            "", "-", "+1", ".5", "5.", "1,5", "1_000", " 1", "1 ", "--1", "1e", "1e+", "1e1.5", "1.-5", "NaN", "inf",
+            "0x1", "١",
+        ] {
+            assert_eq!(Money::parse(text), Err(AmountError::NotDecimal), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for text in [
+            "9223372036.854775808",
+            "-9223372036.854775809",
+            "9223372036.8547758075",
+            "1e10",
+            "1e999999999999999999999",
+        ] {
+            assert_eq!(Money::parse(text), Err(AmountError::TooLarge), "{text}");
+        }
+        assert_eq!(Money::from_nanos(i64::MAX).checked_add(Money::from_nanos(1)), None);
+        assert_eq!(Money::from_nanos(i64::MAX).checked_mul(Quantity::whole(2).unwrap()), None);
+        let largest = (Money::from_nanos(i64::MIN), Quantity::from_micros(i64::MIN));
+        assert_eq!(largest.0.checked_mul(largest.1), None);
+    }
+
+    #[test]
+    fn an_amount_is_written_as_the_shortest_exact_decimal() {
+        for (nanos, text) in [
+            (4_600_000_000, "4.6"),
+            (0, "0"),
+            (-1, "-0.000000001"),
+            (10_000_000_000, "10"),
+            (i64::MAX, "9223372036.854775807"),
+            (i64::MIN, "-9223372036.854775808"),
+        ] {
+            assert_eq!(Money::from_nanos(nanos).to_string(), text);
+        }
+        assert_eq!(format!("[{:>6}]", Money::from_nanos(-500_000_000)), "[  -0.5]");
+        assert_eq!(serde_json::to_string(&money("4.60")).unwrap(), r#""4.6""#);
+        assert_eq!(serde_json::from_str::<Money>(r#""-4.6""#).unwrap(), money("-4.6"));
+        assert!(serde_json::from_str::<Money>("4.6").is_err(), "a number may have been through a float");
+    }
+
+    #[test]
+    fn a_price_is_rounded_once_half_away_from_zero() {
+        for (price, quantity, cost) in [
+            ("0.0135", "3", "0.0405"),
+            ("0.000000001", "0.5", "0.000000001"),
+            ("-0.000000001", "0.5", "-0.000000001"),
+            ("0.000000001", "0.499999", "0"),
+            ("0.000000003", "0.5", "0.000000002"),
+            ("-0.000000003", "-0.5", "0.000000002"),
+            ("12", "0", "0"),
+        ] {
+            let quantity = Quantity::parse(quantity).unwrap();
+            assert_eq!(money(price).checked_mul(quantity), Some(money(cost)), "{price} x {quantity}");
+        }
+    }
+
+    #[test]
+    fn a_currency_is_a_known_code_in_capitals() {
+        for code in ["MYR", "USD", "IDR", "BRL"] {
+            assert_eq!(Currency::parse("currency", code).unwrap().code(), code);
+        }
+        for bad in ["", "myr", "Usd", "RM", "ZZZ", "XXX", "XTS", "USD ", "840"] {
+            assert_eq!(Currency::parse("input.currency", bad).unwrap_err().field, "input.currency", "{bad:?}");
+        }
+        let usd = Currency::from_code("USD").unwrap();
+        assert_eq!(serde_json::to_string(&usd).unwrap(), r#""USD""#);
+        assert_eq!(serde_json::from_str::<Currency>(r#""USD""#).unwrap(), usd);
+        assert!(serde_json::from_str::<Currency>(r#""XXX""#).is_err());
+    }
+
+    #[test]
+    fn fees_add_up_in_one_currency_or_not_at_all() {
+        assert_eq!(Fees::total([fees("1.5", "USD"), fees("-0.25", "USD")]), Some(fees("1.25", "USD")));
+        assert_eq!(Fees::total([fees("0", "MYR")]), Some(fees("0", "MYR")));
+        assert_eq!(Fees::total([]), None);
+        assert_eq!(Fees::total([fees("1", "USD"), fees("0", "MYR")]), None, "not even nothing changes its currency");
+        assert_eq!(Fees::total([fees("1", "USD"), fees("0", "MYR"), fees("1", "USD")]), None);
+        assert_eq!(Fees::total([fees("9e9", "USD"), fees("9e9", "USD"), fees("-9e9", "USD")]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_reads_back_from_what_is_written(nanos: i64) {
+            let amount = Money::from_nanos(nanos);
+            prop_assert_eq!(Money::parse(&amount.to_string()), Ok(amount));
+            let json = serde_json::to_string(&amount).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Money>(&json).unwrap(), amount);
+        }
+
+        #[test]
+        fn an_exponent_only_moves_the_point(nanos: i64, exponent in -40_i64..40) {
+            // Given the amount as so many units of 10^-(9 + exponent), times 10^exponent.
+            let digits = nanos.unsigned_abs().to_string();
+            let sign = if nanos < 0 { "-" } else { "" };
+            let point = 9 + exponent;
+            let text = match usize::try_from(point) {
+                Ok(places) => {
+                    let padded = format!("{digits:0>width$}", width = places + 1);
+                    let (whole, fraction) = padded.split_at(padded.len() - places);
+                    let fraction = if fraction.is_empty() { "0" } else { fraction };
+                    format!("{sign}{whole}.{fraction}e{exponent}")
+                }
+                Err(_) => format!("{sign}{digits}{}e{exponent}", "0".repeat(usize::try_from(-point).unwrap())),
+            };
+            prop_assert_eq!(Money::parse(&text), Ok(Money::from_nanos(nanos)), "{}", text);
+        }
+
+        #[test]
+        fn more_digits_round_to_the_nearest(nanos in -1_000_000_000_000_000_i64..1_000_000_000_000_000, tail in "[0-9]{1,30}") {
+            // Given a number between two billionths, by digits appended to an amount with all nine of its own.
+            let sign = if nanos < 0 { "-" } else { "" };
+            let magnitude = nanos.unsigned_abs();
+            let text = format!("{sign}{}.{:09}{tail}", magnitude / 1_000_000_000, magnitude % 1_000_000_000);
+            let up = i64::from(tail.as_bytes()[0] >= b'5');
+            prop_assert_eq!(money(&text).nanos(), if nanos < 0 { nanos - up } else { nanos + up }, "{}", text);
+        }
+
+        #[test]
+        fn reading_never_panics(text in "-?[0-9.eE+-]{0,40}|\\PC{0,20}") {
+            let (money, quantity) = (Money::parse(&text), Quantity::parse(&text));
+            prop_assert_ne!(money, Err(AmountError::TooFine { places: 9 }));
+            prop_assert_eq!(money == Err(AmountError::NotDecimal), quantity == Err(AmountError::NotDecimal));
+        }
+
+        #[test]
+        fn amounts_keep_the_order_of_their_numbers(a: i64, b: i64) {
+            prop_assert_eq!(Money::from_nanos(a).cmp(&Money::from_nanos(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn a_cost_is_within_half_a_billionth_of_the_exact_product(nanos: i64, micros in -1_000_000_000_i64..1_000_000_000) {
+            let exact_e15 = i128::from(nanos) * i128::from(micros);
+            match Money::from_nanos(nanos).checked_mul(Quantity::from_micros(micros)) {
+                Some(cost) => {
+                    let off = i128::from(cost.nanos()) * 1_000_000 - exact_e15;
+                    prop_assert!(off.abs() <= 500_000);
+                    // A tie goes away from zero.
+                    prop_assert!(off.abs() < 500_000 || off.signum() == exact_e15.signum());
+                }
+                None => prop_assert!(exact_e15.abs() > i128::from(i64::MAX) * 1_000_000),
+            }
+        }
+
+        #[test]
+        fn times_whole_is_repeated_addition(nanos in -1_000_000_000_i64..1_000_000_000, count in 0_u8..50) {
+            let price = Money::from_nanos(nanos);
+            let sum = (0..count).try_fold(Money::ZERO, |sum, _| sum.checked_add(price));
+            prop_assert_eq!(price.checked_mul(Quantity::whole(i64::from(count)).unwrap()), sum);
+        }
+    }
+}
