@@ -71,6 +71,8 @@ pub(super) struct Running {
 pub(super) struct Ended {
     pub(super) finished: Finished,
     pub(super) since: Instant,
+    /// Not recorded before this; a past time unless recording it has failed.
+    pub(super) record_at: Instant,
 }
 
 /// What an organisation's actor is to start, with what it takes to stop it again.
@@ -94,7 +96,10 @@ pub(super) struct Tally {
 pub(super) enum Phase {
     Working,
     /// Nothing new is claimed; what runs is cancelled at the one time and given up at the other.
-    Draining { cancel_at: Instant, give_up_at: Instant },
+    Draining {
+        cancel_at: Instant,
+        give_up_at: Instant,
+    },
     /// Nothing runs any more.
     Stopped,
     /// Another node has taken over: whatever ran here is void.
@@ -288,8 +293,13 @@ impl Agenda {
 
     /// Takes up to `count` organisations that are due, longest due first, to be looked at.
     pub(super) fn take_due(&mut self, now: Instant, count: usize) -> Vec<OrganisationId> {
-        let due: Vec<_> =
-            self.queue.iter().take_while(|(due, _)| *due <= now).take(count).map(|(_, organisation)| *organisation).collect();
+        let due: Vec<_> = self
+            .queue
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .take(count)
+            .map(|(_, organisation)| *organisation)
+            .collect();
         for organisation in &due {
             self.change(*organisation, |entry| {
                 entry.due = None;
@@ -358,7 +368,7 @@ impl Agenda {
         self.asked.remove(&organisation);
         if let Some(Running { run, since, released, .. }) = self.running.remove(&organisation) {
             let verdict = if released && verdict == Verdict::Cancelled { Verdict::Released } else { verdict };
-            self.ended.push(Ended { finished: Finished { run, verdict }, since });
+            self.ended.push(Ended { finished: Finished { run, verdict }, since, record_at: since });
         }
     }
 
@@ -368,9 +378,11 @@ impl Agenda {
     }
 
     /// Takes up to `count` runs that are over, to be recorded.
-    pub(super) fn take_ended(&mut self, count: usize) -> Vec<Ended> {
-        let count = count.min(self.ended.len());
-        self.ended.drain(..count).collect()
+    pub(super) fn take_ended(&mut self, now: Instant, count: usize) -> Vec<Ended> {
+        // Those whose recording failed are few, and move to the end.
+        self.ended.sort_by_key(|ended| ended.record_at > now);
+        let ready = self.ended.partition_point(|ended| ended.record_at <= now);
+        self.ended.drain(..ready.min(count)).collect()
     }
 
     /// They could not be recorded: they stay to be.
@@ -390,11 +402,6 @@ impl Agenda {
     /// Those that may have a run to cancel.
     pub(super) fn take_asked(&mut self) -> Vec<OrganisationId> {
         self.asked.drain().collect()
-    }
-
-    pub(super) fn ask(&mut self, organisations: impl IntoIterator<Item = OrganisationId>) {
-        let running = &self.running;
-        self.asked.extend(organisations.into_iter().filter(|organisation| running.contains_key(organisation)));
     }
 
     pub(super) fn ask_all(&mut self) {
@@ -471,21 +478,27 @@ impl Agenda {
     }
 
     /// When there is something to do without anybody ringing; `slots` is how many more runs may execute.
-    pub(super) fn next(&self, now: Instant, slots: usize) -> Instant {
-        if !self.ended.is_empty() || !self.newcomers.is_empty() || !self.asked.is_empty() || !self.alarms.is_empty() {
-            return now;
-        }
-        match self.phase {
+    pub(super) fn next(&self, slots: usize) -> Instant {
+        let ripe = if self.newcomers.is_empty() && self.asked.is_empty() && self.alarms.is_empty() {
+            None
+        } else {
+            Some(Instant::MIN_UTC)
+        };
+        let record_at = self.ended.iter().map(|ended| ended.record_at).min();
+        let phase = match self.phase {
             Phase::Working => {
                 let due = self.queue.first().map(|(due, _)| *due).filter(|_| slots > 0);
                 due.map_or(self.sweep_at, |due| due.min(self.sweep_at))
             }
-            Phase::Draining { cancel_at, give_up_at } if self.running.is_empty() || now < cancel_at => {
-                if self.running.is_empty() { now } else { cancel_at.min(give_up_at) }
+            Phase::Draining { cancel_at, .. }
+                if self.running.values().any(|running| !running.cancel.is_cancelled()) =>
+            {
+                cancel_at
             }
             Phase::Draining { give_up_at, .. } => give_up_at,
-            Phase::Stopped | Phase::Fenced => now,
-        }
+            Phase::Stopped | Phase::Fenced => Instant::MIN_UTC,
+        };
+        [ripe, record_at].into_iter().flatten().fold(phase, Instant::min)
     }
 
     /// Whether nothing is left to do until time moves on.

@@ -101,10 +101,7 @@ mod tests {
             assert!(matches!(plan, Plan::Restart { .. }), "death {minute}: {plan:?}");
         }
         let sixth = noon() + TimeDelta::minutes(5);
-        assert_eq!(
-            trouble.died(sixth, &options, 0),
-            Plan::Quarantine { at: sixth + TimeDelta::hours(1), fresh: true }
-        );
+        assert_eq!(trouble.died(sixth, &options, 0), Plan::Quarantine { at: sixth + TimeDelta::hours(1), fresh: true });
         assert!(trouble.is_quarantined());
         let probe = sixth + TimeDelta::hours(1);
         assert_eq!(

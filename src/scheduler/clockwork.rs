@@ -31,9 +31,11 @@ use super::work::WorkError;
 const LOOKED_AT_PER_SLOT: usize = 4;
 /// An organisation whose look fails by itself is not looked at again sooner.
 const FAILED_LOOK_PAUSE: TimeDelta = TimeDelta::minutes(5);
+/// The end of a run that cannot be recorded is tried again after this.
+const FAILED_RECORD_PAUSE: TimeDelta = TimeDelta::seconds(30);
 const PAUSE_MIN: TimeDelta = TimeDelta::seconds(1);
 
-/// Why the tick ended early.
+/// Why a tick ended early. A request that failed for a reason of its own is no such reason: it must hold up nothing else.
 enum Halt {
     /// Another node has taken over.
     Fenced(WorkError),
@@ -47,6 +49,18 @@ impl From<WorkError> for Halt {
             WorkError::Fenced(_) => Self::Fenced(error),
             WorkError::Unavailable(_) | WorkError::Failed(_) => Self::Pause(error),
         }
+    }
+}
+
+/// Goes on without the answer to a request that failed for a reason of its own.
+fn tolerate<T>(intention: &str, answer: Result<T, WorkError>) -> Result<Option<T>, Halt> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error @ WorkError::Failed(_)) => {
+            tracing::error!(error = chain(&error), "could not {intention}");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -102,25 +116,32 @@ impl Clockwork {
             if agenda.running() == 0 && unrecorded == 0 {
                 agenda.phase = Phase::Stopped;
             } else if now >= give_up_at && unrecorded > 0 {
-                tracing::error!(runs = unrecorded, "stopping without having recorded how runs ended, they are rescued at the next start");
+                tracing::error!(
+                    runs = unrecorded,
+                    "stopping without having recorded how runs ended, they are rescued at the next start"
+                );
                 agenda.phase = Phase::Stopped;
             }
         }
         let slots = options.jobs_max.saturating_sub(agenda.running());
-        let next = match agenda.phase {
-            Phase::Stopped | Phase::Fenced => return None,
-            Phase::Working => agenda.next(now, slots),
-            Phase::Draining { give_up_at, .. } => agenda.next(now, slots).min(give_up_at),
-        };
+        let next = agenda.next(slots);
         let next = self.paused_until.map_or(next, |until| next.max(until));
-        Some(next.min(now + options.sleep_max))
+        match agenda.phase {
+            Phase::Stopped | Phase::Fenced => None,
+            Phase::Working => Some(next.min(now + options.sleep_max)),
+            Phase::Draining { give_up_at, .. } => Some(next.min(now + options.sleep_max).min(give_up_at)),
+        }
     }
 
     fn pause(&mut self, now: Instant, error: &WorkError) {
         self.failures = self.failures.saturating_add(1);
         let doublings = self.failures.saturating_sub(1).min(10);
         let pause = (PAUSE_MIN * (1_i32 << doublings)).min(self.stage.options.sleep_max);
-        tracing::warn!(error = chain(error), failures = self.failures, "the services cannot be reached, trying again in {pause}");
+        tracing::warn!(
+            error = chain(error),
+            failures = self.failures,
+            "the services cannot be reached, trying again in {pause}"
+        );
         self.paused_until = Some(now + pause);
     }
 
@@ -174,7 +195,7 @@ impl Clockwork {
     async fn raise_alarms(&self) -> Result<(), Halt> {
         loop {
             let Some((organisation, restarts)) = self.stage.desk.agenda().alarm() else { return Ok(()) };
-            guarded(self.stage.work.quarantined(organisation, restarts)).await?;
+            tolerate("raise an alarm", guarded(self.stage.work.quarantined(organisation, restarts)).await)?;
             self.stage.desk.agenda().alarm_raised();
         }
     }
@@ -184,43 +205,46 @@ impl Clockwork {
         if asked.is_empty() {
             return Ok(());
         }
+        // Were the answer lost here, the sweep would ask again.
         let answer = guarded(self.stage.work.cancel_requested(&asked)).await;
-        let mut agenda = self.stage.desk.agenda();
-        match answer {
-            Ok(runs) => agenda.cancel(&runs),
+        let runs = tolerate("learn what is to be cancelled", answer)?.unwrap_or_default();
+        self.stage.desk.agenda().cancel(&runs);
+        Ok(())
+    }
+
+    /// Records what is over. A batch that fails is recorded one by one, so that a run that cannot be recorded holds up no other;
+    /// it is tried again for ever.
+    async fn record(&self, now: Instant) -> Result<(), Halt> {
+        let mut batch = self.stage.desk.agenda().take_ended(now, self.stage.options.batch_max);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        match self.record_all(&batch, now).await {
+            Ok(()) => return Ok(()),
+            Err(WorkError::Failed(_)) => {}
             Err(error) => {
-                agenda.ask(asked);
+                self.stage.desk.agenda().put_back(batch);
+                return Err(error.into());
+            }
+        }
+        while let Some(mut ended) = batch.pop() {
+            let Err(error) = self.record_all(std::slice::from_ref(&ended), now).await else { continue };
+            let halt = match error {
+                WorkError::Failed(_) => {
+                    tracing::error!(job.id = %ended.finished.run.id, error = chain(&error), "the end of a run cannot be recorded");
+                    ended.record_at = now + FAILED_RECORD_PAUSE;
+                    None
+                }
+                WorkError::Fenced(_) | WorkError::Unavailable(_) => Some(error),
+            };
+            let mut agenda = self.stage.desk.agenda();
+            agenda.put_back(vec![ended]);
+            if let Some(error) = halt {
+                agenda.put_back(batch);
                 return Err(error.into());
             }
         }
         Ok(())
-    }
-
-    /// Records what is over. A batch that fails is recorded one by one, so that a run that cannot be recorded holds up no other.
-    async fn record(&self, now: Instant) -> Result<(), Halt> {
-        let batch = self.stage.desk.agenda().take_ended(self.stage.options.batch_max);
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let Err(error) = self.record_all(&batch, now).await else { return Ok(()) };
-        let mut kept = Vec::new();
-        let mut halt = match error {
-            WorkError::Failed(_) if batch.len() > 1 => None,
-            WorkError::Failed(_) | WorkError::Fenced(_) | WorkError::Unavailable(_) => Some(error),
-        };
-        for ended in batch {
-            let may_go_on = matches!(halt, None | Some(WorkError::Failed(_))) && !kept.is_empty() || halt.is_none();
-            if !may_go_on {
-                kept.push(ended);
-                continue;
-            }
-            if let Err(error) = self.record_all(std::slice::from_ref(&ended), now).await {
-                halt = Some(error);
-                kept.push(ended);
-            }
-        }
-        self.stage.desk.agenda().put_back(kept);
-        halt.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn record_all(&self, batch: &[Ended], now: Instant) -> Result<(), WorkError> {
@@ -248,7 +272,7 @@ impl Clockwork {
                 overdue.push(organisation);
             }
         };
-        guarded(self.stage.work.for_each_due(Some(before), &mut each)).await?;
+        tolerate("search for what is overdue", guarded(self.stage.work.for_each_due(Some(before), &mut each)).await)?;
         let lost = self.guardians.replace_lost();
         let mut agenda = desk.agenda();
         for organisation in overdue {
@@ -281,19 +305,15 @@ impl Clockwork {
                 self.dispatch(&due, look, now);
                 Ok(())
             }
-            Err(WorkError::Failed(_)) if due.len() > 1 => self.look_one_by_one(due, now).await,
+            Err(WorkError::Failed(_)) => self.look_one_by_one(due, now).await,
             Err(error) => {
-                let again_at = match &error {
-                    WorkError::Failed(_) => now + FAILED_LOOK_PAUSE,
-                    WorkError::Fenced(_) | WorkError::Unavailable(_) => now,
-                };
-                looked(&mut self.stage.desk.agenda(), &due, again_at, now);
+                looked(&mut self.stage.desk.agenda(), &due, now, now);
                 Err(error.into())
             }
         }
     }
 
-    /// After a look at many has failed: finds the one it failed for, and puts that aside for a while.
+    /// After a look has failed: finds the organisation that it failed for, and puts that aside for a while.
     async fn look_one_by_one(&self, due: Vec<OrganisationId>, now: Instant) -> Result<(), Halt> {
         for (index, organisation) in due.iter().enumerate() {
             let slots = self.stage.options.jobs_max.saturating_sub(self.stage.desk.agenda().running());

@@ -45,7 +45,8 @@ pub(super) fn finished(ended: &Ended, now: Instant) {
     // How soon a retry comes is decided where it is recorded; whether there is one follows from the attempt alone.
     let settled = attempt::settle(run.clone(), ended.finished.verdict.clone(), now, &RetryPolicy::default(), 0);
     let took_ms = (now - ended.since).num_milliseconds();
-    metrics::counter!("wabacus_job_runs_total", "kind" => run.kind.code(), "state" => settled.state.code()).increment(1);
+    metrics::counter!("wabacus_job_runs_total", "kind" => run.kind.code(), "state" => settled.state.code())
+        .increment(1);
     tracing::info!(
         organisation.id = %run.organisation_id,
         job.id = %run.id,
