@@ -444,6 +444,11 @@ impl Agenda {
         self.newcomers.clear();
     }
 
+    /// Whether nothing is to be started any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopped | Phase::Fenced)
+    }
+
     /// Runs that execute.
     pub(super) fn running(&self) -> usize {
         self.running.len()
@@ -503,9 +508,8 @@ impl Agenda {
 
     /// Whether nothing is left to do until time moves on.
     pub(super) fn is_settled(&self, now: Instant) -> bool {
-        match self.phase {
-            Phase::Stopped | Phase::Fenced => return true,
-            Phase::Working | Phase::Draining { .. } => {}
+        if self.is_over() {
+            return true;
         }
         let starts_due = || self.down.values().any(|until| until.is_none_or(|until| until <= now));
         !self.ticking

@@ -18,6 +18,8 @@ mod organisation;
 pub mod provisional;
 mod sentinel;
 mod status;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::fmt::Debug;
@@ -175,7 +177,7 @@ impl Scheduler {
                 agenda.phase = Phase::Draining { cancel_at, give_up_at };
             }
         });
-        desk.until(|agenda, _| matches!(agenda.phase, Phase::Stopped | Phase::Fenced)).await;
+        desk.until(|agenda, _| agenda.is_over()).await;
         self.inner.arbiters.stop();
         tracing::info!("the scheduler has stopped");
     }
