@@ -12,6 +12,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, Closed, ProtocolError
 use async_graphql::{Data, ErrorExtensionValues, Executor, Response, ServerError};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
@@ -92,7 +93,10 @@ impl<E: Executor> Connection<E> {
             Ok(AggregatedMessage::Binary(_)) => Err(End::binary()),
             Ok(AggregatedMessage::Close(_)) => Err(End::normal()),
             Err(ProtocolError::Overflow) => Err(End::too_big()),
-            Err(ProtocolError::Io(_)) => Err(End::Gone),
+            Err(ProtocolError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => Err(End::not_utf8()),
+            // actix-ws reports frames that add up to too much like this, and a lost connection too, where the close
+            // frame goes nowhere.
+            Err(ProtocolError::Io(_)) => Err(End::too_big()),
             Err(_) => Err(End::violation()),
         }
     }
