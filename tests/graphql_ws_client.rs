@@ -6,6 +6,7 @@ use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -176,6 +177,17 @@ async fn a_message_over_the_limit_closes_with_1009_in_one_frame_or_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_claims_to_be_endless_is_not_collected() {
+    let toy = toy_with(Limits { message_bytes_max: 2_000, ..Limits::default() });
+    let mut client = Client::ready(&toy).await;
+    let stream = client.0.get_mut();
+    // Final text frame, masked by zero, of 2^40 bytes.
+    stream.write_all(&[0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await.expect("the server reads");
+    stream.write_all(&vec![b'x'; 2_000 + 256 * 1024]).await.expect("the server reads");
+    assert_eq!(client.close_code().await, 1009);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pings_of_both_layers_are_answered_with_their_payload() {
     let toy = toy();
     let mut client = Client::connect(&toy).await;
@@ -203,7 +215,7 @@ async fn a_silent_client_is_pinged_and_given_up() {
     // It is polled no more, so its pong stays unsent and the server hangs up: the raw stream comes to its end.
     let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("the stream is plain") };
     let mut rest = Vec::new();
-    tokio::io::AsyncReadExt::read_to_end(stream, &mut rest).await.expect("the server ends the stream");
+    stream.read_to_end(&mut rest).await.expect("the server ends the stream");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,6 +244,17 @@ async fn a_subscription_passes_the_same_gate_as_a_query() {
     assert_eq!(refusal["type"], "error");
     let message = refusal["payload"][0]["message"].as_str().expect("a message");
     assert!(message.contains("more than 5000 selections"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_resolver_leaves_the_connection_and_its_other_operations() {
+    let toy = toy();
+    let mut client = Client::ready(&toy).await;
+    client.subscribe("1", "{ panics }").await;
+    let error = client.hear().await;
+    assert_eq!((&error["type"], &error["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("INTERNAL")));
+    client.subscribe("1", "{ hello }").await;
+    assert_eq!(client.hear().await["type"], "next");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -137,6 +137,17 @@ async fn an_error_of_a_resolver_leaves_the_rest_of_the_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_resolver_costs_its_operation_and_shows_an_id() {
+    let toy = toy();
+    let answer: Value = post(&toy, &json!({"query": "{ panics }"}), None).await.json().await.expect("JSON");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "INTERNAL");
+    let message = answer["errors"][0]["message"].as_str().expect("a message");
+    assert!(message.starts_with("Internal error ") && !message.contains("resolver"), "{message}");
+    let answer: Value = post(&toy, &json!({"query": "{ hello }"}), None).await.json().await.expect("JSON");
+    assert_eq!(answer["data"]["hello"], "world");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn introspection_and_graphiql_can_be_switched_off() {
     let toy = toy_server::start(Options { introspection: false, graphiql: false, ..toy_server::options() });
     let schema = json!({"query": "{ __schema { queryType { name } } }"});

@@ -4,6 +4,7 @@
 use async_graphql::{Context, Data, Object, Schema, Subscription};
 use async_trait::async_trait;
 use futures::stream::{self, Stream, StreamExt};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ impl Query {
     }
     async fn again(&self) -> Self {
         Self
+    }
+    async fn panics(&self) -> i32 {
+        panic!("a resolver panics, as the test wants")
     }
     async fn broken(&self) -> Option<async_graphql::Result<i32>> {
         Some(Err("it is broken".into()))
@@ -171,7 +175,7 @@ pub(crate) fn fragment_bomb(levels: usize, operation: &str) -> String {
     let mut text = format!("{operation} {{ ...F{levels} }} fragment F0 on Query {{ __typename }}");
     for level in 1..=levels {
         let below = level - 1;
-        text.push_str(&format!(" fragment F{level} on Query {{ ...F{below} ...F{below} }}"));
+        write!(text, " fragment F{level} on Query {{ ...F{below} ...F{below} }}").expect("a string takes all");
     }
     text
 }
