@@ -143,7 +143,8 @@ pub struct AccessService {
 }
 
 impl AccessService {
-    pub(super) const fn new(core: Arc<Core>) -> Self {
+    /// Tokens over `core`.
+    pub const fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
 
