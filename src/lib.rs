@@ -34,3 +34,7 @@ pub mod telemetry;
 pub mod config;
 /// The composition root: the only room that knows every concrete type.
 pub mod app;
+/// The demo: simulated BSPs, organisations with a month of usage, and what to paste.
+pub mod demo;
+/// When to stop: softly first, then at once.
+pub mod shutdown;
