@@ -22,7 +22,7 @@ pub async fn insert(db: &impl Db, entry: &AuditEntry) -> Result<(), StoreError> 
         details: entry.details.clone(),
         at: entry.at,
     };
-    row::insert::<_, ActiveModel>(db, [row], None).await?;
+    row::insert::<_, ActiveModel>(db, vec![row], None).await?;
     Ok(())
 }
 

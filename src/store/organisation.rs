@@ -44,7 +44,7 @@ pub struct Place {
 
 /// Adds an organisation; [`StoreError::Unique`] when its id or external id is taken.
 pub async fn insert(db: &impl Db, organisation: &Organisation, now: Instant) -> Result<(), StoreError> {
-    row::insert::<_, ActiveModel>(db, [to_row(organisation, now)], None).await?;
+    row::insert::<_, ActiveModel>(db, vec![to_row(organisation, now)], None).await?;
     Ok(())
 }
 
@@ -72,7 +72,7 @@ pub async fn find(db: &impl Db, id: OrganisationId) -> Result<Option<Organisatio
 
 /// Those of the ids that exist, in no particular order.
 pub async fn find_many(db: &impl Db, ids: &[OrganisationId]) -> Result<Vec<Organisation>, StoreError> {
-    let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid())).await?;
+    let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid()).collect()).await?;
     read_all(rows, from_row)
 }
 

@@ -72,7 +72,7 @@ pub(super) fn read_all<R, T>(
 /// `on_conflict` updates, because PostgreSQL refuses to update one row twice in a statement.
 pub(super) async fn insert<M, A>(
     db: &impl Db,
-    rows: impl IntoIterator<Item = M>,
+    mut rows: Vec<M>,
     on_conflict: Option<OnConflict>,
 ) -> Result<u64, StoreError>
 where
@@ -80,9 +80,9 @@ where
     A: ActiveModelTrait<Entity = M::Entity>,
 {
     let mut written = 0;
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let batch = rows.by_ref().take(ROWS_MAX).map(IntoActiveModel::into_active_model);
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(ROWS_MAX));
+        let batch = std::mem::replace(&mut rows, rest).into_iter().map(IntoActiveModel::into_active_model);
         let mut statement = <M::Entity as EntityTrait>::insert_many::<A, _>(batch);
         if let Some(on_conflict) = &on_conflict {
             statement = statement.on_conflict(on_conflict.clone());
@@ -97,9 +97,8 @@ pub(super) async fn select_in<E: EntityTrait>(
     db: &impl Db,
     query: Select<E>,
     column: E::Column,
-    ids: impl IntoIterator<Item = Uuid>,
+    ids: Vec<Uuid>,
 ) -> Result<Vec<E::Model>, StoreError> {
-    let ids: Vec<Uuid> = ids.into_iter().collect();
     let mut rows = Vec::new();
     for batch in ids.chunks(IDS_MAX) {
         rows.extend(query.clone().filter(column.is_in(batch.iter().copied())).all(db).await?);

@@ -17,7 +17,7 @@ use crate::domain::schedule::Cron;
 /// Adds schedules; one whose organisation has, or had, one of its kind is left out.
 pub async fn insert_many(db: &impl Db, schedules: &[Schedule], now: Instant) -> Result<(), StoreError> {
     let on_conflict = OnConflict::columns([Column::OrganisationId, Column::Kind]).do_nothing().to_owned();
-    row::insert::<_, ActiveModel>(db, schedules.iter().map(|schedule| to_row(schedule, now)), Some(on_conflict))
+    row::insert::<_, ActiveModel>(db, schedules.iter().map(|schedule| to_row(schedule, now)).collect(), Some(on_conflict))
         .await?;
     Ok(())
 }
@@ -28,7 +28,7 @@ pub async fn save(db: &impl Db, schedule: &Schedule, now: Instant) -> Result<(),
     let changing =
         [Column::Cron, Column::TimeZone, Column::Paused, Column::NextRunAt, Column::RemovedAt, Column::UpdatedAt];
     let on_conflict = OnConflict::columns([Column::OrganisationId, Column::Kind]).update_columns(changing).to_owned();
-    row::insert::<_, ActiveModel>(db, [to_row(schedule, now)], Some(on_conflict)).await?;
+    row::insert::<_, ActiveModel>(db, vec![to_row(schedule, now)], Some(on_conflict)).await?;
     Ok(())
 }
 
@@ -150,7 +150,7 @@ fn live() -> Select<Entity> {
 }
 
 async fn of(db: &impl Db, query: Select<Entity>, organisations: &[OrganisationId]) -> Result<Vec<Model>, StoreError> {
-    row::select_in(db, query, Column::OrganisationId, organisations.iter().map(|id| id.uuid())).await
+    row::select_in(db, query, Column::OrganisationId, organisations.iter().map(|id| id.uuid()).collect()).await
 }
 
 fn to_row(schedule: &Schedule, now: Instant) -> Model {

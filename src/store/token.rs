@@ -21,7 +21,7 @@ pub const LIST_MAX: u64 = 10_000;
 
 /// Adds a token under the SHA-256 of its secret.
 pub async fn insert(db: &impl Db, token: &Token, secret_hash: &[u8; 32]) -> Result<(), StoreError> {
-    row::insert::<_, ActiveModel>(db, [to_row(token, secret_hash)], None).await?;
+    row::insert::<_, ActiveModel>(db, vec![to_row(token, secret_hash)], None).await?;
     Ok(())
 }
 

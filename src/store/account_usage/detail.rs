@@ -49,7 +49,8 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let rows = days
         .iter()
-        .flat_map(|day| day.details.iter().map(|detail| to_row(organisation, channel, day.figures.date, detail)));
+        .flat_map(|day| day.details.iter().map(|detail| to_row(organisation, channel, day.figures.date, detail)))
+        .collect();
     row::insert::<_, ActiveModel>(db, rows, None).await?;
     Ok(())
 }
