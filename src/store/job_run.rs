@@ -37,6 +37,7 @@ pub async fn insert_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant
 pub async fn save_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) -> Result<(), StoreError> {
     let on_conflict = OnConflict::column(Column::Id)
         .update_columns([
+            Column::Trigger,
             Column::State,
             Column::StartedAt,
             Column::FinishedAt,

@@ -55,6 +55,12 @@ pub async fn list(db: &impl Db) -> Result<Vec<Token>, StoreError> {
     read_all(Entity::find().order_by_asc(Column::Id).limit(LIST_MAX).all(db).await?, from_row)
 }
 
+/// The hash under which the token is found.
+pub async fn hash_of(db: &impl Db, id: TokenId) -> Result<Option<[u8; 32]>, StoreError> {
+    let row = Entity::find_by_id(id.uuid()).one(db).await?;
+    row.map(|row| row::read_hash("token.secret_hash", &row.secret_hash)).transpose()
+}
+
 /// Revokes a token. False, and nothing done, if there is none with this id or it was revoked before.
 pub async fn revoke(db: &impl Db, id: TokenId, now: Instant) -> Result<bool, StoreError> {
     let revoked = Entity::update_many()
