@@ -1,1 +1,34 @@
-//! bus
+//! The bus carries hints that an organisation has new events; what they are, the reader finds in the event log.
+//!
+//! A hint may be lost, repeated or late: nothing depends on it but how soon somebody looks. In process it is a broadcast channel.
+
+mod local;
+
+use std::fmt::Debug;
+use std::pin::Pin;
+
+use futures_util::Stream;
+
+use crate::domain::event::Hint;
+
+pub use local::LocalBus;
+
+/// What a listener hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// An organisation has events up to here.
+    Hint(Hint),
+    /// Hints were lost: look everywhere that matters to you.
+    Gap,
+}
+
+/// Hints as they come; ends when the bus is gone.
+pub type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
+
+/// Carries hints from who wrote events to who waits for them.
+pub trait Bus: Send + Sync + Debug {
+    /// Tells every listener; never blocks and never fails, because nothing may depend on it.
+    fn publish(&self, hints: &[Hint]);
+    /// Hears every hint that is published from now on.
+    fn listen(&self) -> Listening;
+}

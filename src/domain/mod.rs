@@ -1,10 +1,12 @@
 //! Pure rules: no I/O, no database, no `now()`. Everything here can be tested with values alone.
 
 pub mod account_usage;
+pub mod attempt;
 pub mod audit;
 pub mod channel;
 pub mod clock;
 mod code;
+pub mod firing;
 pub mod event;
 pub mod id;
 pub mod input;

@@ -325,3 +325,6 @@ fn read_date(text: &str) -> Option<NaiveDate> {
     let date: NaiveDate = text.parse().ok()?;
     (YEARS.contains(&date.year()) && date.to_string() == text).then_some(date)
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,3 +75,43 @@ impl<'de> serde::Deserialize<'de> for Quantity {
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_quantity_is_read_exactly_or_refused() {
+        for (text, micros) in
+            [("3", 3_000_000), ("0.25", 250_000), ("1e3", 1_000_000_000), ("-1.5", -1_500_000), ("0.016667", 16_667)]
+        {
+            assert_eq!(Quantity::parse(text), Ok(Quantity::from_micros(micros)), "{text}");
+        }
+        assert_eq!(Quantity::parse("2.50000000000"), Ok(Quantity::from_micros(2_500_000)), "zeros say nothing");
+        for text in ["0.0000001", "1.0000005", "1e-7", "1e-99"] {
+            assert_eq!(Quantity::parse(text), Err(AmountError::TooFine { places: 6 }), "{text}");
+        }
+        assert_eq!(Quantity::parse("9223372036854.775808"), Err(AmountError::TooLarge));
+        assert_eq!(Quantity::parse("three"), Err(AmountError::NotDecimal));
+    }
+
+    #[test]
+    fn whole_things_are_counted_up_to_a_limit() {
+        assert_eq!(Quantity::whole(1), Some(Quantity::ONE));
+        assert_eq!(Quantity::whole(i64::MAX), None);
+        assert_eq!(Quantity::ONE.checked_add(Quantity::from_micros(i64::MAX)), None);
+        assert_eq!(Quantity::ZERO.checked_add(Quantity::ONE), Some(Quantity::ONE));
+    }
+
+    proptest! {
+        #[test]
+        fn every_quantity_reads_back_from_what_is_written(micros: i64) {
+            let quantity = Quantity::from_micros(micros);
+            prop_assert_eq!(Quantity::parse(&quantity.to_string()), Ok(quantity));
+            let json = serde_json::to_string(&quantity).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Quantity>(&json).unwrap(), quantity);
+        }
+    }
+}

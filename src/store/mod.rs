@@ -1,1 +1,21 @@
-//! store
+//! SeaORM: rows in and out of the database, SQLite or PostgreSQL, by the same code.
+//!
+//! Every function here is one question or one change, on whatever it is given: a pool for reading, a transaction for
+//! writing. Which changes belong together is decided in `service`, which owns the transactions. Questions and changes that
+//! are a tenant's take the organisation's id right after the connection, and reach no other's rows.
+
+pub mod account_usage;
+pub mod audit;
+pub mod channel;
+mod connection;
+mod error;
+pub mod event;
+pub mod job_run;
+pub mod lease;
+pub mod organisation;
+pub mod schedule;
+pub mod token;
+
+pub use connection::{Options, Store, Transaction};
+pub use error::StoreError;
+pub use sea_orm::ConnectionTrait as Db;

@@ -1,0 +1,69 @@
+//! The bus of a single process: a broadcast channel.
+
+use futures_util::StreamExt as _;
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::{Bus, Heard, Listening};
+use crate::domain::event::Hint;
+
+/// How many hints a slow listener may be behind before it is told of a gap.
+const BACKLOG_MAX: usize = 4_096;
+
+/// A bus that reaches the listeners of this process.
+#[derive(Debug)]
+pub struct LocalBus {
+    sender: broadcast::Sender<Hint>,
+}
+
+impl Default for LocalBus {
+    fn default() -> Self {
+        Self { sender: broadcast::Sender::new(BACKLOG_MAX) }
+    }
+}
+
+impl Bus for LocalBus {
+    fn publish(&self, hints: &[Hint]) {
+        for hint in hints {
+            // An error says that nobody listens, which is as it may be.
+            drop(self.sender.send(*hint));
+        }
+    }
+
+    fn listen(&self) -> Listening {
+        let hints = BroadcastStream::new(self.sender.subscribe());
+        Box::pin(hints.map(|hint| hint.map_or(Heard::Gap, Heard::Hint)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::OrganisationId;
+
+    fn hint(sequence: i64) -> Hint {
+        let now = "2026-06-05T09:00:00Z".parse().unwrap();
+        Hint { organisation_id: OrganisationId::generate(now), sequence }
+    }
+
+    #[tokio::test]
+    async fn every_listener_hears_what_is_published_after_it_came() {
+        let bus = LocalBus::default();
+        bus.publish(&[hint(1)]);
+        let (mut first, mut second) = (bus.listen(), bus.listen());
+        let two = hint(2);
+        bus.publish(&[two]);
+        assert_eq!(first.next().await, Some(Heard::Hint(two)));
+        assert_eq!(second.next().await, Some(Heard::Hint(two)));
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_fell_behind_is_told_of_the_gap() {
+        let bus = LocalBus::default();
+        let mut slow = bus.listen();
+        let hints: Vec<_> = (0..=4_096).map(hint).collect();
+        bus.publish(&hints);
+        assert_eq!(slow.next().await, Some(Heard::Gap));
+        assert_eq!(slow.next().await, Some(Heard::Hint(hints[1])));
+    }
+}

@@ -1,0 +1,82 @@
+//! GraphQL responses as HTTP, and refusals that never reached the schema in the same shape.
+
+use super::auth::AuthFault;
+use super::guard::never_began;
+use super::media::Media;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use async_graphql::{Response, ServerError, Value};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The answer to an operation. One that never began has no `data` member and, if the client knows the draft, status 400.
+pub(super) fn of_operation(response: &Response, media: Media) -> HttpResponse {
+    #[derive(Serialize)]
+    struct RequestError<'a> {
+        errors: &'a [ServerError],
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        extensions: &'a BTreeMap<String, Value>,
+    }
+    let refused = never_began(response);
+    let body = if refused {
+        serde_json::to_vec(&RequestError { errors: &response.errors, extensions: &response.extensions })
+    } else {
+        serde_json::to_vec(response)
+    };
+    let Ok(body) = body else {
+        tracing::error!("a GraphQL response could not be written as JSON");
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, media, "INTERNAL", "The response could not be written.");
+    };
+    let status = if refused && media == Media::GraphqlResponse { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let mut builder = HttpResponse::build(status);
+    // The schema speaks http 1, actix-web http 0.2: headers that resolvers set cross as text.
+    for (name, value) in &response.http_headers {
+        builder.append_header((name.as_str(), value.as_bytes()));
+    }
+    let cacheable = if response.is_ok() { response.cache_control.value() } else { None };
+    builder.insert_header((header::CACHE_CONTROL, cacheable.unwrap_or_else(|| "no-store".to_owned())));
+    builder.content_type(media.content_type()).body(body)
+}
+
+/// `{"errors": [{"message", "extensions": {"code"}}]}` with a status of its own.
+pub(super) fn refusal(status: StatusCode, media: Media, code: &str, message: &str) -> HttpResponse {
+    refusal_with(HttpResponse::build(status), media, code, message)
+}
+
+/// The token is unknown, expired, revoked or malformed.
+pub(super) fn unauthenticated(media: Media) -> HttpResponse {
+    let mut builder = HttpResponse::Unauthorized();
+    builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    refusal_with(builder, media, "UNAUTHENTICATED", "The token is not valid.")
+}
+
+/// Nobody could say whose token it is, or its owner has to wait.
+pub(super) fn auth_fault(fault: &AuthFault, media: Media) -> HttpResponse {
+    match fault {
+        AuthFault::RateLimited { retry_after_seconds } => {
+            let mut builder = HttpResponse::TooManyRequests();
+            builder.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
+            refusal_with(builder, media, "RATE_LIMITED", &fault.to_string())
+        }
+        AuthFault::Unavailable(source) => {
+            tracing::error!(error = source.as_ref(), "a token could not be checked");
+            refusal(StatusCode::SERVICE_UNAVAILABLE, media, "UNAVAILABLE", &fault.to_string())
+        }
+    }
+}
+
+/// The method is not for this path, or not for this operation.
+pub(super) fn method_not_allowed(allow: &'static str, media: Media, message: &str) -> HttpResponse {
+    let mut builder = HttpResponse::MethodNotAllowed();
+    builder.insert_header((header::ALLOW, allow));
+    refusal_with(builder, media, "BAD_USER_INPUT", message)
+}
+
+fn refusal_with(mut builder: HttpResponseBuilder, media: Media, code: &str, message: &str) -> HttpResponse {
+    // A client that wanted a stream of events and gets none is told so in plain JSON.
+    let media = if media == Media::EventStream { Media::Json } else { media };
+    let body = json!({"errors": [{"message": message, "extensions": {"code": code}}]});
+    builder.insert_header((header::CACHE_CONTROL, "no-store"));
+    builder.content_type(media.content_type()).body(body.to_string())
+}

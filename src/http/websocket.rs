@@ -1,0 +1,68 @@
+//! `/graphql/ws`: graphql-transport-ws, from the handshake to a polite close.
+//!
+//! <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>. The close codes are in `protocol`, the life of
+//! one connection in `connection`.
+
+use super::api::Api;
+use super::media::Media;
+use super::response;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use async_graphql::Executor;
+use std::time::Duration;
+
+mod connection;
+mod protocol;
+
+/// The only subprotocol we speak; its predecessor is called `graphql-ws` and is no longer kept.
+const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// What one connection may cost.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of one message from the client, whether in one frame or several.
+    pub message_bytes_max: usize,
+    /// Operations that run at the same time on one connection; one more is answered with `RATE_LIMITED`.
+    pub operations_max: usize,
+    /// How long a client may take until it has sent `connection_init`.
+    pub init_timeout: Duration,
+    /// The server pings this often and hangs up on a client that was silent from one ping to the next.
+    pub ping_interval: Duration,
+    /// The token is checked again this often, so that a revoked one loses its subscriptions too.
+    pub recheck_interval: Duration,
+    /// How long a client may take to read a message before it is given up.
+    pub send_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 256 * 1024,
+            operations_max: 100,
+            init_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(15),
+            recheck_interval: Duration::from_secs(60),
+            send_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Shakes hands, and leaves the connection to a task of the same worker.
+pub(super) async fn connect<E: Executor>(
+    incoming: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api<E>>,
+) -> HttpResponse {
+    let refused = |message: &str| response::refusal(StatusCode::BAD_REQUEST, Media::Json, "BAD_USER_INPUT", message);
+    let offered = incoming.headers().get_all("sec-websocket-protocol").filter_map(|value| value.to_str().ok());
+    if !offered.flat_map(|text| text.split(',')).any(|name| name.trim() == SUBPROTOCOL) {
+        return refused("Connect by WebSocket with the subprotocol graphql-transport-ws.");
+    }
+    let Ok((answer, session, messages)) = actix_ws::handle_with_protocols(&incoming, payload, &[SUBPROTOCOL]) else {
+        return refused("The WebSocket handshake is not complete.");
+    };
+    let bytes_max = api.websocket.message_bytes_max;
+    let messages = messages.max_frame_size(bytes_max).aggregate_continuations().max_continuation_size(bytes_max);
+    actix_web::rt::spawn(connection::run(api.into_inner(), session, messages));
+    answer
+}
