@@ -5,6 +5,7 @@ use async_graphql::{Context, ID};
 use super::error::{Fault, Result};
 use crate::domain::id::OrganisationId;
 use crate::domain::organisation::Organisation;
+use crate::domain::token::Token;
 use crate::service::access::Caller;
 use crate::service::{ServiceError, Services};
 
@@ -12,6 +13,7 @@ use crate::service::{ServiceError, Services};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access<'a> {
     pub(super) caller: &'a Caller,
+    pub(super) token: &'a Token,
     pub(super) services: &'a Services,
 }
 
@@ -25,10 +27,9 @@ pub(super) fn holder<'a>(ctx: &Context<'a>) -> Result<Access<'a>> {
     let services = services(ctx)?;
     let caller = ctx.data::<Caller>().map_err(|_| ServiceError::Unauthenticated)?;
     // A WebSocket outlives the request that authenticated it, so a token may run out on the way.
-    if !caller.token().is_live(services.clock.now()) {
-        return Err(ServiceError::Unauthenticated.into());
-    }
-    Ok(Access { caller, services })
+    let token = caller.token().filter(|token| token.is_live(services.clock.now()));
+    let token = token.ok_or(ServiceError::Unauthenticated)?;
+    Ok(Access { caller, token, services })
 }
 
 /// A caller who may read.

@@ -1,5 +1,7 @@
 //! Account usage: what a BSP reports for a channel and a day, the months made of such days, and where a figure comes from.
 
+#![expect(clippy::unused_async, reason = "a resolver is asynchronous to its caller, whether it waits for something or not")]
+
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::access;
@@ -11,18 +13,13 @@ use crate::domain::account_usage;
 use crate::domain::id::OrganisationId;
 use crate::domain::money;
 use crate::domain::period::DateRange;
-use crate::service::account_usage::{DailyUsageView, StoredPayload};
-
-/// The most days of one question.
-pub(super) const DAYS_MAX: i64 = 400;
-
-/// The most months that a question is priced for; the service refuses more.
-const MONTHS_MAX: i64 = 120;
+use crate::service::account_usage::{DailyUsageView, MONTHS_MAX, PayloadFacts};
+use crate::service::job_run::RANGE_DAYS_MAX;
 
 /// What a question for these days weighs in the complexity of a query, in days. Bad dates weigh little: they are refused later.
 pub(super) fn days_weight(from: &Date, to: &Date) -> usize {
     let range = from.read("from").ok().zip(to.read("to").ok()).and_then(|(from, to)| DateRange::new(from, to));
-    let days = range.map_or(1, |range| range.count_days().min(DAYS_MAX));
+    let days = range.map_or(1, |range| range.count_days().min(RANGE_DAYS_MAX));
     usize::try_from(days).unwrap_or(1)
 }
 
@@ -32,7 +29,7 @@ pub(super) fn months_weight(from: &Month, to: &Month) -> usize {
         let years = i64::from(to.year()) - i64::from(from.year());
         years * 12 + i64::from(to.number()) - i64::from(from.number()) + 1
     });
-    usize::try_from(months.clamp(1, MONTHS_MAX)).unwrap_or(1)
+    usize::try_from(months).unwrap_or(1).clamp(1, MONTHS_MAX)
 }
 
 /// A category of WhatsApp traffic.
@@ -182,7 +179,7 @@ impl UsageDetail {
         &self.0.raw_category
     }
 
-    /// The pricing type as the provider wrote it, such as REGULAR or FREE_CUSTOMER_SERVICE.
+    /// The pricing type as the provider wrote it, such as `REGULAR` or `FREE_CUSTOMER_SERVICE`.
     async fn pricing_type(&self) -> Option<&str> {
         self.0.pricing_type.as_deref()
     }
@@ -205,7 +202,7 @@ impl UsageDetail {
 
 /// The answer of a provider that a figure was taken from.
 #[derive(Debug)]
-pub(super) struct UsageSource(StoredPayload);
+pub(super) struct UsageSource(PayloadFacts);
 
 /// The answer of a provider that a figure was taken from.
 #[Object]
@@ -235,9 +232,14 @@ impl UsageSource {
         self.0.fetched_at.into()
     }
 
-    /// The body as it was received; pages of one answer are joined by a line break.
-    async fn body(&self) -> &str {
-        &self.0.body
+    /// The body as it was received; pages of one answer are joined by a line break. Null if retention removes it this moment.
+    #[graphql(complexity = 100)]
+    async fn body(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        let found = async {
+            let services = access::services(ctx)?;
+            Ok(services.account_usage.payload(self.0.organisation_id, self.0.id).await?)
+        };
+        found.await.map(|payload| payload.map(|payload| payload.body)).transpose()
     }
 }
 
@@ -306,10 +308,9 @@ impl DailyUsage {
     }
 
     /// The provider's answer that the day was taken from; null once retention removed it.
-    #[graphql(complexity = "20 + child_complexity")]
     async fn source(&self, ctx: &Context<'_>) -> Option<Result<UsageSource>> {
         let id = self.0.daily.payload_id?;
-        let payload = loader::payload(ctx, self.0.daily.organisation_id, id).await;
+        let payload = loader::payload(ctx, id).await;
         payload.map(|payload| payload.map(UsageSource)).transpose()
     }
 }

@@ -76,8 +76,7 @@ impl AuditQuery {
     ) -> Result<Connection<AuditEntry>> {
         let access = access::admin_reader(ctx)?;
         let organisation_id = access::filter("organisationId", organisation_id.as_ref())?;
-        let request =
-            PageArguments::forward(first, after).request(|place| AuditEntryId::parse("after", place).ok())?;
+        let request = PageArguments::forward(first, after).request(|place| AuditEntryId::parse("after", place).ok())?;
         let page = access.services.audit.page(organisation_id, &request).await?;
         Ok(connection::connect(page, |entry| entry.id.to_string(), AuditEntry))
     }

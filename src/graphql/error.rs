@@ -64,6 +64,7 @@ impl From<ServiceError> for Fault {
             | ServiceError::Forbidden(_)
             | ServiceError::NotFound(_)
             | ServiceError::Conflict(_)
+            | ServiceError::Fenced
             | ServiceError::Upstream(_) => Self::new(code, error.to_string()),
         }
     }
@@ -98,7 +99,8 @@ mod tests {
 
     #[test]
     fn bad_input_names_its_field() {
-        let fault = Fault::from(ServiceError::BadInput(BadInput::new("timeZone", "Mars/Base", "expected an IANA zone")));
+        let fault =
+            Fault::from(ServiceError::BadInput(BadInput::new("timeZone", "Mars/Base", "expected an IANA zone")));
         assert_eq!(extension(&fault, "code").as_deref(), Some("BAD_USER_INPUT"));
         assert_eq!(extension(&fault, "field").as_deref(), Some("timeZone"));
         assert!(fault.0.message.contains("Mars/Base"));

@@ -274,22 +274,14 @@ impl JobRunMutation {
     }
 
     /// Runs a failed run again, for what failed of it. For admins.
-    async fn retry_job_run(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The run's id.")] id: ID,
-    ) -> Result<JobRun> {
+    async fn retry_job_run(&self, ctx: &Context<'_>, #[graphql(desc = "The run's id.")] id: ID) -> Result<JobRun> {
         let access = access::admin(ctx)?;
         let id = JobRunId::parse("id", &id)?;
         Ok(JobRun(access.services.job_run.retry(access.caller, id).await?))
     }
 
     /// Ends a run: one that waits at once, one that is under way as soon as it notices. For admins.
-    async fn cancel_job_run(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The run's id.")] id: ID,
-    ) -> Result<JobRun> {
+    async fn cancel_job_run(&self, ctx: &Context<'_>, #[graphql(desc = "The run's id.")] id: ID) -> Result<JobRun> {
         let access = access::admin(ctx)?;
         let id = JobRunId::parse("id", &id)?;
         Ok(JobRun(access.services.job_run.cancel(access.caller, id).await?))

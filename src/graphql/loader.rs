@@ -17,7 +17,7 @@ use crate::domain::id::{ChannelId, JobRunId, OrganisationId, PayloadId, Schedule
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::organisation::Organisation;
 use crate::service::Services;
-use crate::service::account_usage::StoredPayload;
+use crate::service::account_usage::PayloadFacts;
 
 /// The batches of all requests. Nothing is kept between them, so an answer is never older than its question.
 pub(super) type Loaders = DataLoader<Batch>;
@@ -71,13 +71,9 @@ pub(super) async fn details(ctx: &Context<'_>, channel: ChannelId, date: NaiveDa
     Ok(of(ctx)?.load_one(DayOf { channel, date }).await?.unwrap_or_default())
 }
 
-/// A payload, unless retention removed it.
-pub(super) async fn payload(
-    ctx: &Context<'_>,
-    organisation: OrganisationId,
-    payload: PayloadId,
-) -> Result<Option<StoredPayload>> {
-    of(ctx)?.load_one(PayloadOf { organisation, payload }).await
+/// What is known of a payload, unless retention removed it.
+pub(super) async fn payload(ctx: &Context<'_>, id: PayloadId) -> Result<Option<PayloadFacts>> {
+    of(ctx)?.load_one(id).await
 }
 
 /// How a run went for each of its channels.
@@ -94,12 +90,6 @@ pub(super) async fn last_run(ctx: &Context<'_>, schedule: ScheduleId) -> Result<
 struct DayOf {
     channel: ChannelId,
     date: NaiveDate,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct PayloadOf {
-    organisation: OrganisationId,
-    payload: PayloadId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,19 +127,12 @@ impl Loader<DayOf> for Batch {
     }
 }
 
-impl Loader<PayloadOf> for Batch {
-    type Value = StoredPayload;
+impl Loader<PayloadId> for Batch {
+    type Value = PayloadFacts;
     type Error = Fault;
 
-    /// The days of one pull share a payload, so there are few of these in a batch of many days.
-    async fn load(&self, payloads: &[PayloadOf]) -> Result<HashMap<PayloadOf, StoredPayload>> {
-        let mut found = HashMap::new();
-        for key in payloads {
-            if let Some(payload) = self.0.account_usage.payload(key.organisation, key.payload).await? {
-                found.insert(*key, payload);
-            }
-        }
-        Ok(found)
+    async fn load(&self, ids: &[PayloadId]) -> Result<HashMap<PayloadId, PayloadFacts>> {
+        Ok(self.0.account_usage.payload_facts(ids).await?)
     }
 }
 

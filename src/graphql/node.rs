@@ -1,6 +1,7 @@
 //! Anything by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
+use uuid::Uuid;
 
 use super::access;
 use super::audit::AuditEntry;
@@ -10,7 +11,10 @@ use super::job_run::JobRun;
 use super::organisation::Organisation;
 use super::schedule::ScheduledJob;
 use super::token::Token;
-use crate::domain::id::AnyId;
+use crate::domain::audit;
+use crate::domain::id::{AnyId, AuditEntryId};
+use crate::domain::page::PageRequest;
+use crate::service::Services;
 
 /// Whatever has an id that is unique among everything.
 #[derive(Debug, Interface)]
@@ -61,7 +65,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         AnyId::TokenId(id) => {
             // A token is known to admins and to its holder, not to those who hold another one of the same organisation.
-            let known = access.caller.is_admin() || access.caller.token().id == id;
+            let known = access.caller.is_admin() || access.token.id == id;
             let found = services.access.find(id).await?.filter(|_| known);
             found.map(|found| Node::from(Token(found))).ok_or_else(|| Fault::not_found("token"))
         }
@@ -69,10 +73,17 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             if !access.caller.is_admin() {
                 return Err(Fault::not_found("audit entry"));
             }
-            let found = services.audit.find(id).await?;
+            let found = audit_entry(services, id).await?;
             found.map(|found| Node::from(AuditEntry(found))).ok_or_else(|| Fault::not_found("audit entry"))
         }
         // A payload is reached through the day that was taken from it.
         AnyId::PayloadId(_) => Err(Fault::not_found("node")),
     }
+}
+
+/// The audit log is only read in pages, newest first: the entry is the first one after the place that comes just before its own.
+async fn audit_entry(services: &Services, id: AuditEntryId) -> Result<Option<audit::AuditEntry>> {
+    let before = id.uuid().as_u128().checked_add(1).map(|number| AuditEntryId::from_uuid(Uuid::from_u128(number)));
+    let page = services.audit.page(None, &PageRequest { after: before, ..PageRequest::first(1) }).await?;
+    Ok(page.items.into_iter().find(|entry| entry.id == id))
 }

@@ -14,6 +14,7 @@ use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::input::BadInput;
 use crate::domain::organisation;
 use crate::domain::period::DateRange;
+use crate::service::job_run::RANGE_DAYS_MAX;
 use crate::service::organisation::{Filter, NewOrganisation, Order, OrganisationChange, Place};
 
 /// The tenant: who uses channels and is billed for them.
@@ -86,7 +87,7 @@ impl Organisation {
         #[graphql(desc = "Only of this channel.")] channel_id: Option<ID>,
     ) -> Result<Vec<DailyUsage>> {
         let services = access::services(ctx)?;
-        let range = DateRange::checked("from", from.read("from")?, to.read("to")?, account_usage::DAYS_MAX)?;
+        let range = DateRange::checked("from", from.read("from")?, to.read("to")?, RANGE_DAYS_MAX)?;
         let channel_id = self.own_channel(ctx, channel_id).await?;
         let days = services.account_usage.daily(self.0.id, range, channel_id).await?;
         Ok(days.into_iter().map(DailyUsage).collect())
@@ -239,8 +240,7 @@ impl OrganisationQuery {
     ) -> Result<Connection<Organisation, OrganisationTotal>> {
         let access = access::admin_reader(ctx)?;
         let order = order_by.unwrap_or(OrganisationOrder::NameAsc);
-        let request =
-            PageArguments { first, after, last, before, limit, offset }.request(|place| order.read(place))?;
+        let request = PageArguments { first, after, last, before, limit, offset }.request(|place| order.read(place))?;
         let filter = Filter { search: checked_search(search)?, active };
         let page = access.services.organisation.page(&filter, order.into(), &request).await?;
         let total = OrganisationTotal(filter);

@@ -99,8 +99,7 @@ impl ScheduleQuery {
     ) -> Result<Connection<ScheduledJob>> {
         let access = access::admin_reader(ctx)?;
         let organisation_id = access::filter("organisationId", organisation_id.as_ref())?;
-        let request =
-            PageArguments::forward(first, after).request(|place| ScheduleId::parse("after", place).ok())?;
+        let request = PageArguments::forward(first, after).request(|place| ScheduleId::parse("after", place).ok())?;
         let page = access.services.schedule.page(organisation_id, kind.map(Into::into), &request).await?;
         Ok(connection::connect(page, |schedule| schedule.id.to_string(), ScheduledJob))
     }
@@ -117,9 +116,13 @@ impl ScheduleMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The organisation.")] organisation_id: ID,
         #[graphql(desc = "The job.")] kind: JobKind,
-        #[graphql(desc = "Minute, hour, day of month, month, day of week, such as `0 9 * * *`; the kind's own without.")]
+        #[graphql(
+            desc = "Minute, hour, day of month, month, day of week, such as `0 9 * * *`; the kind's own without."
+        )]
         cron: Option<String>,
-        #[graphql(desc = "The IANA zone whose clocks are meant; the organisation's without.")] time_zone: Option<String>,
+        #[graphql(desc = "The IANA zone whose clocks are meant; the organisation's without.")] time_zone: Option<
+            String,
+        >,
     ) -> Result<ScheduledJob> {
         let access = access::admin(ctx)?;
         let organisation_id = OrganisationId::parse("organisationId", &organisation_id)?;

@@ -3,16 +3,17 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder};
 
 use super::account_usage::AccountUsageMutation;
-use super::audit::AuditQuery;
+use super::audit::{AuditEntry, AuditQuery};
 use super::channel::ChannelMutation;
-use super::job_run::{JobRunMutation, JobRunQuery};
+use super::connection::Connection;
+use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::loader;
 use super::node::NodeQuery;
-use super::organisation::{OrganisationMutation, OrganisationQuery};
-use super::schedule::{ScheduleMutation, ScheduleQuery};
+use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
+use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
 use super::subscription::EventSubscription;
-use super::token::{TokenMutation, TokenQuery};
+use super::token::{Token, TokenMutation, TokenQuery};
 use super::viewer::ViewerQuery;
 use crate::domain::input::BadInput;
 use crate::service::Services;
@@ -88,6 +89,11 @@ impl Options {
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     async_graphql::Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .override_output_type_description::<Connection<Organisation, OrganisationTotal>>("A page of organisations.")
+        .override_output_type_description::<Connection<ScheduledJob>>("A page of recurring jobs.")
+        .override_output_type_description::<Connection<JobRun>>("A page of runs.")
+        .override_output_type_description::<Connection<Token>>("A page of access tokens.")
+        .override_output_type_description::<Connection<AuditEntry>>("A page of what admins did.")
 }
 
 /// The schema over `services`.

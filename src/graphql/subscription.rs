@@ -12,10 +12,10 @@ use super::job_run::JobRun;
 use super::loader;
 use super::scalar::{Date, DateTime};
 use crate::domain::event::{Cursor, Event, Fact, FactKind, Log};
-use crate::domain::id::{ChannelId, OrganisationId, TokenId};
+use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::job;
+use crate::service::ServiceError;
 use crate::service::event::Follow;
-use crate::service::{ServiceError, Services};
 
 /// Where an event stands in the log that is followed, and when it happened.
 #[derive(Debug, Clone, Copy)]
@@ -100,13 +100,15 @@ impl EventSubscription {
     async fn account_usage_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The organisation; an organisation's own token may leave it out.")] organisation_id: Option<ID>,
+        #[graphql(desc = "The organisation; an organisation's own token may leave it out.")] organisation_id: Option<
+            ID,
+        >,
         #[graphql(desc = "The cursor of the last event seen: what came since is sent first.")] after: Option<String>,
     ) -> Result<BoxStream<'static, Result<AccountUsageChanged>>> {
         let access = access::reader(ctx)?;
         let organisation = access.organisation("organisationId", organisation_id.as_ref()).await?;
         let follow = Follow::Organisation(organisation.id);
-        let events = watch(access, follow, after.as_deref(), FactKind::AccountUsageChanged)?;
+        let events = watch(access, follow, after.as_deref(), FactKind::AccountUsageChanged).await?;
         let changes = events.filter_map(|event| {
             ready(match event {
                 Ok((place, Event { organisation_id, fact: Fact::AccountUsageChanged { channel_id, dates }, .. })) => {
@@ -123,7 +125,9 @@ impl EventSubscription {
     async fn job_run_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The organisation; an organisation's own token may leave it out, and an admin sees all without it.")]
+        #[graphql(
+            desc = "The organisation; an organisation's own token may leave it out, and an admin sees all without it."
+        )]
         organisation_id: Option<ID>,
         #[graphql(desc = "The cursor of the last event seen: what came since is sent first.")] after: Option<String>,
     ) -> Result<BoxStream<'static, Result<JobRunChanged>>> {
@@ -133,10 +137,12 @@ impl EventSubscription {
         } else {
             Follow::Organisation(access.organisation("organisationId", organisation_id.as_ref()).await?.id)
         };
-        let events = watch(access, follow, after.as_deref(), FactKind::JobRunChanged)?;
+        let events = watch(access, follow, after.as_deref(), FactKind::JobRunChanged).await?;
         let changes = events.filter_map(|event| {
             ready(match event {
-                Ok((place, Event { fact: Fact::JobRunChanged { run }, .. })) => Some(Ok(JobRunChanged { place, run: *run })),
+                Ok((place, Event { fact: Fact::JobRunChanged { run }, .. })) => {
+                    Some(Ok(JobRunChanged { place, run: *run }))
+                }
                 Ok(_) => None,
                 Err(fault) => Some(Err(fault)),
             })
@@ -147,7 +153,7 @@ impl EventSubscription {
 
 /// The events of one kind with their places, as long as the caller's token works. It ends after the first fault: whoever comes back
 /// with the cursor of the last event has missed nothing.
-fn watch(
+async fn watch(
     access: Access<'_>,
     follow: Follow,
     after: Option<&str>,
@@ -159,13 +165,16 @@ fn watch(
     };
     let after = after.map(|cursor| Cursor::parse("after", cursor, log)).transpose()?.map(|cursor| cursor.after);
     let services = access.services.clone();
-    let token = access.caller.token().id;
-    let events = access.services.event.follow(follow, after, vec![kind]);
+    let caller = access.caller.clone();
+    let events = access.services.event.follow(follow, after, vec![kind]).await?;
     let events = events.then(move |event| {
-        let services = services.clone();
+        let (services, caller) = (services.clone(), caller.clone());
         async move {
             let event = event?;
-            still_welcome(&services, token).await?;
+            // A subscription may last longer than the token that opened it, so that is looked at before anything is told.
+            if !services.access.still_valid(&caller).await? {
+                return Err(ServiceError::Unauthenticated.into());
+            }
             let after = match log {
                 Log::Organisation => event.sequence,
                 Log::All => event.position,
@@ -180,10 +189,4 @@ fn watch(
         *ended = event.is_err();
         ready(Some(event))
     }))
-}
-
-/// A subscription may last longer than the token that opened it: it is looked up again before anything is told.
-async fn still_welcome(services: &Services, token: TokenId) -> Result<()> {
-    let live = services.access.find(token).await?.is_some_and(|token| token.is_live(services.clock.now()));
-    if live { Ok(()) } else { Err(ServiceError::Unauthenticated.into()) }
 }

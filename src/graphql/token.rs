@@ -112,8 +112,7 @@ impl TokenQuery {
     ) -> Result<Connection<Token>> {
         let access = access::admin_reader(ctx)?;
         let organisation_id = access::filter("organisationId", organisation_id.as_ref())?;
-        let request =
-            PageArguments::forward(first, after).request(|place| TokenId::parse("after", place).ok())?;
+        let request = PageArguments::forward(first, after).request(|place| TokenId::parse("after", place).ok())?;
         let page = access.services.access.page(organisation_id, &request).await?;
         Ok(connection::connect(page, |token| token.id.to_string(), Token))
     }
