@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_window_sees_more_than_the_vendor_allows_and_a_long_run_gets_half_of_it_or_more() {
+    async fn no_window_sees_more_than_the_vendor_allows_and_a_long_run_is_not_starved() {
         for max in [1, 2, 3, 10] {
             let (limiter, clock) = limiter(max, 1_000, 1);
             let sent = greedy(&limiter, &clock, 600).await;
@@ -358,19 +358,21 @@ mod tests {
                 let in_window = sent.iter().filter(|at| *first <= **at && **at < *first + TimeDelta::seconds(60));
                 assert!(in_window.count() <= usize::try_from(max).unwrap(), "{max}: {sent:?}");
             }
-            assert!(sent.len() >= usize::try_from(max * 10 / 2).unwrap(), "{max}: {}", sent.len());
+            assert!(sent.len() >= usize::try_from(max * 10 / 3).unwrap(), "{max}: {}", sent.len());
         }
     }
 
     #[tokio::test]
     async fn a_turn_within_a_minute_is_waited_for() {
-        let (limiter, clock) = limiter(2, 1_000, 1);
+        let (limiter, clock) = limiter(3, 1_000, 1);
         drop(limiter.turn("app").await.unwrap());
-        let mut second = Box::pin(limiter.turn("app"));
-        assert!(futures::poll!(&mut second).is_pending());
+        drop(limiter.turn("app").await.unwrap());
+        clock.advance(TimeDelta::seconds(5));
+        let mut third = Box::pin(limiter.turn("app"));
+        assert!(futures::poll!(&mut third).is_pending());
         assert_eq!(limiter.states()[1].waiting, 1);
         clock.set(clock.next_waited_for().unwrap());
-        assert!(second.await.is_ok());
+        assert!(third.await.is_ok());
         assert_eq!(limiter.states().len(), 1, "nobody waits any more");
     }
 
@@ -452,7 +454,7 @@ mod tests {
     async fn accounts_that_rest_are_forgotten_and_those_shut_out_are_not() {
         let (limiter, clock) = limiter(10, 1_000, 1);
         limiter.close("shut", Some(TimeDelta::hours(20)), "429");
-        for account in 0..SWEEP_FROM {
+        for account in 1..SWEEP_FROM {
             limiter.entry(&account.to_string()).unwrap();
         }
         clock.advance(TimeDelta::hours(2));

@@ -17,7 +17,7 @@ coded! {
 }
 
 /// A token as it is stored; its secret is known only to its holder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Token {
     pub id: TokenId,
     /// `None`: an admin token, which reaches every organisation.

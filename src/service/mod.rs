@@ -1,1 +1,62 @@
-//! service
+//! Use cases: each owns its transaction, checks its input, and says what happened as events.
+//!
+//! A service is a cheap handle on shared parts; cloning it clones the handle. What a mutation does on behalf of a caller is written to
+//! the audit log in the mutation's own transaction.
+
+pub mod access;
+pub mod account_usage;
+pub mod audit;
+pub mod channel;
+mod core;
+mod credential;
+pub mod dispatch;
+mod error;
+pub mod event;
+pub mod job;
+pub mod job_run;
+pub mod organisation;
+pub mod schedule;
+pub mod wake;
+
+use std::sync::Arc;
+
+use crate::domain::clock::SharedClock;
+
+pub use self::core::{Core, CoreParts, SchedulingOptions};
+pub use credential::{MasterKeyError, MasterKeys};
+pub use error::ServiceError;
+
+/// All services, over the same parts.
+#[derive(Debug, Clone)]
+pub struct Services {
+    pub access: access::AccessService,
+    pub organisation: organisation::OrganisationService,
+    pub channel: channel::ChannelService,
+    pub account_usage: account_usage::AccountUsageService,
+    pub schedule: schedule::ScheduleService,
+    pub job_run: job_run::JobRunService,
+    pub dispatch: dispatch::DispatchService,
+    pub event: event::EventService,
+    pub audit: audit::AuditService,
+    pub scheduler: Arc<dyn wake::SchedulerView>,
+    pub clock: SharedClock,
+}
+
+impl Services {
+    /// Puts the services together. `jobs` are the kinds of jobs that this program can run.
+    pub fn new(core: &Arc<Core>, jobs: Arc<job::Registry>, scheduler: Arc<dyn wake::SchedulerView>) -> Self {
+        Self {
+            access: access::AccessService::new(Arc::clone(core)),
+            organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
+            channel: channel::ChannelService::new(Arc::clone(core)),
+            account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
+            job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
+            dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
+            event: event::EventService::new(Arc::clone(core)),
+            audit: audit::AuditService::new(Arc::clone(core)),
+            scheduler,
+            clock: Arc::clone(core.clock()),
+        }
+    }
+}

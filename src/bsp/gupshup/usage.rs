@@ -241,3 +241,173 @@ fn words(body: &str) -> String {
     let message = serde_json::from_str::<Envelope<'_>>(body).ok().and_then(|envelope| envelope.message);
     quote(message.as_deref().unwrap_or(body).as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: &str = "5a0c7d1e-app";
+
+    fn june(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 6, day).unwrap()
+    }
+
+    fn range() -> DateRange {
+        DateRange::new(june(1), june(7)).unwrap()
+    }
+
+    fn list(rows: &str) -> String {
+        format!(r#"{{"status":"success","partnerAppUsageList":[{rows}]}}"#)
+    }
+
+    fn one(row: &str) -> DayUsage {
+        parse(&list(row), APP, range()).unwrap().days.remove(0)
+    }
+
+    fn complaint(rows: &str) -> String {
+        let complaint = parse(&list(rows), APP, range()).unwrap_err();
+        assert_eq!(complaint.advice, Advice::Retry);
+        complaint.message
+    }
+
+    #[test]
+    fn a_row_becomes_a_day_with_a_detail_for_each_category_in_use() {
+        let day = one(
+            r#"{"appId":"5A0C7D1E-APP","appName":"n","date":"2026-06-05","currency":"USD","marketing":12,"utility":5,
+            "authentication":3,"service":0,"internationalAuthentication":1,"mmLiteMarketing":7,"freeUtility":2,"fep":4,"ftc":6,
+            "incomingMsg":2,"outgoingMsg":29,"outgoingMediaMsg":1,"templateMsg":8,"templateMediaMsg":9,"totalMsg":31,
+            "waFees":0.145,"gsFees":0.031,"totalFees":0.176,"discount":0.0,"gsCap":75,"cumulativeBill":3,
+            "aiBot":11,"voiceInMetaFeeUsage":5,"cxPricingEnabled":true,"newFee":4,"partnerId":12,"label":"13"}"#,
+        );
+        let expected = UsageCounts {
+            marketing: 12,
+            utility: 5,
+            authentication: 3,
+            authentication_international: 1,
+            marketing_lite: 7,
+            service: 0,
+            free_utility: 2,
+            free_entry_point: 4,
+            free_tier: 6,
+            other: 11,
+        };
+        assert_eq!(day.figures.counts, expected);
+        assert_eq!(day.figures.unit, UsageUnit::Message);
+        assert_eq!(day.figures.messages.map(MessageCounts::to_array), Some([2, 29, 1, 8, 9, 31]));
+        let fees = day.figures.fees.unwrap();
+        assert_eq!((fees.amount.to_string().as_str(), fees.currency.code()), ("0.176", "USD"));
+        let raw: Vec<&str> = day.details.iter().map(|detail| detail.raw_category.as_str()).collect();
+        assert_eq!(
+            raw,
+            [
+                "aiBot",
+                "authentication",
+                "fep",
+                "freeUtility",
+                "ftc",
+                "internationalAuthentication",
+                "marketing",
+                "mmLiteMarketing",
+                "utility"
+            ]
+        );
+        assert_eq!(day.details[0].category, UsageCategory::Other);
+        assert_eq!(day.details[3].pricing_type.as_deref(), Some("FREE_CUSTOMER_SERVICE"));
+    }
+
+    #[test]
+    fn days_come_oldest_first_and_a_day_without_use_stays_a_day() {
+        let parsed = parse(
+            &list(r#"{"date":"2026-06-05","utility":1,"currency":"EUR"},{"date":"2026-06-04","utility":0,"currency":"USD"}"#),
+            APP,
+            range(),
+        )
+        .unwrap();
+        assert_eq!(parsed.days.iter().map(|day| day.figures.date).collect::<Vec<_>>(), [june(4), june(5)]);
+        assert_eq!(parsed.days[0].figures.counts, UsageCounts::default());
+        assert_eq!(parsed.days[0].details, []);
+        assert_eq!(parsed.days[0].figures.messages, None);
+        assert_eq!(parsed.currency, Currency::from_code("EUR"), "of the newest day");
+        assert_eq!(parse(&list(""), APP, range()).unwrap(), Parsed { days: Vec::new(), currency: None });
+    }
+
+    #[test]
+    fn fees_are_the_stated_total_or_else_the_sum_of_both_parts() {
+        let nanos = |row: &str| one(row).figures.fees.map(|fees| fees.amount.nanos());
+        assert_eq!(
+            nanos(r#"{"date":"2026-06-05","currency":"USD","totalFees":9007199.254740993}"#),
+            Some(9_007_199_254_740_993)
+        );
+        let parts = r#"{"date":"2026-06-05","currency":"USD","waFees":"0.1","gsFees":2e-1,"totalFees":null}"#;
+        assert_eq!(nanos(parts), Some(300_000_000));
+        assert_eq!(nanos(r#"{"date":"2026-06-05","currency":"USD","waFees":0.1}"#), None);
+        assert_eq!(nanos(r#"{"date":"2026-06-05","currency":"???","totalFees":1}"#), None);
+    }
+
+    #[test]
+    fn days_before_july_2025_count_conversations() {
+        let day = NaiveDate::from_ymd_opt(2025, 6, 30).unwrap();
+        let parsed = parse(
+            &list(r#"{"date":"2025-06-30","bic":4,"outgoingMediaMsgSKU":3}"#),
+            APP,
+            DateRange::day(day),
+        )
+        .unwrap();
+        assert_eq!(parsed.days[0].figures.unit, UsageUnit::Conversation);
+        assert_eq!(parsed.days[0].figures.counts.other, 4);
+        assert_eq!(parsed.days[0].figures.messages.unwrap().outgoing_media, 3);
+    }
+
+    #[test]
+    fn a_row_that_is_not_as_agreed_fails_the_whole_answer_and_says_why() {
+        assert!(complaint(r#"{"utility":1}"#).contains("a row without a date"));
+        assert!(complaint(r#"{"date":"2026-06-08"}"#).contains("2026-06-08 was not asked for"));
+        assert!(complaint(r#"{"date":"2026-06-05"},{"date":"2026-06-05"}"#).contains("2026-06-05 comes twice"));
+        assert!(complaint(r#"{"date":"2026-06-05","appId":"another"}"#).contains("of another app"));
+        assert!(complaint(r#"{"date":"2026-06-05","utility":1.5}"#).contains("utility of 2026-06-05 is no count"));
+        assert!(complaint(r#"{"date":"2026-06-05","utility":-1}"#).contains("utility of 2026-06-05 is no count"));
+        assert!(complaint(r#"{"date":"2026-06-05","totalFees":"free"}"#).contains("is no amount"));
+        assert!(complaint("7").contains("no list of rows"));
+        for body in ["<html>", "[]", "{}", r#"{"status":"success"}"#, r#"{"status":"success","partnerAppUsageList":{}}"#] {
+            assert_eq!(parse(body, APP, range()).unwrap_err().advice, Advice::Retry, "{body}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_sorted_by_status() {
+        let wait = Some(TimeDelta::seconds(9));
+        for (status, expected) in [
+            (400, Advice::Stop(StopReason::Refused)),
+            (401, Advice::Stop(StopReason::Token)),
+            (403, Advice::Stop(StopReason::Permission)),
+            (404, Advice::Stop(StopReason::NotFound)),
+            (408, Advice::Retry),
+            (429, Advice::Wait(wait)),
+            (500, Advice::Retry),
+            (503, Advice::Retry),
+        ] {
+            assert_eq!(refusal(status, "", wait).advice, expected, "{status}");
+        }
+        let unlinked = r#"{"status":"error","message":"Application is not linked to the partner"}"#;
+        assert_eq!(refusal(400, unlinked, None).advice, Advice::Stop(StopReason::NotFound));
+        assert_eq!(
+            refusal(401, r#"{"status":"error","message":"Authentication Failed"}"#, None).message,
+            "Gupshup answered 401: \"Authentication Failed\""
+        );
+    }
+
+    #[test]
+    fn an_error_under_200_is_sorted_by_its_words() {
+        for (words, expected) in [
+            ("Too Many Requests", Advice::Wait(None)),
+            ("Unauthorized Access", Advice::Stop(StopReason::Token)),
+            ("Authentication Failed", Advice::Stop(StopReason::Token)),
+            ("Forbidden Access", Advice::Stop(StopReason::Permission)),
+            ("Please review the request parameters", Advice::Stop(StopReason::Refused)),
+            ("Internal server error.", Advice::Retry),
+        ] {
+            let body = format!(r#"{{"status":"error","message":"{words}"}}"#);
+            assert_eq!(parse(&body, APP, range()).unwrap_err().advice, expected, "{words}");
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! The delay queue and what the scheduler knows of each organisation: plain state, no waiting, so that every decision is a table test.
+//!
+//! An organisation is looked at only while its actor is up and nothing of it is being looked at, running or being recorded;
+//! that is what keeps its jobs one at a time. Whatever comes in between is remembered and makes it due again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::attempt::Verdict;
+use crate::domain::clock::Instant;
+use crate::domain::id::{JobRunId, OrganisationId};
+use crate::domain::job::JobRun;
+
+use super::provisional::{Claim, Finished, Look};
+
+/// An organisation for which a look had neither run nor future time is not asked again sooner than this.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+
+/// How an organisation's actor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Asked for, not yet reported.
+    Starting,
+    Up,
+    Down,
+}
+
+/// What is being done for an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occupation {
+    Rest,
+    /// The services are being asked for its work.
+    Looking,
+    /// It has a run that executes, or whose result is not recorded yet.
+    Busy,
+}
+
+/// One per organisation, idle ones included: kept small.
+#[derive(Debug)]
+struct Entry {
+    /// When to look next; while not at rest, nothing.
+    due: Option<Instant>,
+    /// Counts the starts of its actor; what an earlier actor says is not believed.
+    incarnation: u32,
+    life: Life,
+    occupation: Occupation,
+    /// Woken while it could not be looked at.
+    woken: bool,
+}
+
+impl Entry {
+    fn is_idle(&self) -> bool {
+        self.life == Life::Up && self.occupation == Occupation::Rest
+    }
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) run: JobRun,
+    pub(super) cancel: CancellationToken,
+    pub(super) since: Instant,
+    /// The node lets go of it: a run that ends as cancelled was not cancelled by anybody's wish.
+    released: bool,
+}
+
+/// A run that is over, until that is recorded.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    pub(super) finished: Finished,
+    pub(super) since: Instant,
+    /// Not recorded before this; a past time unless recording it has failed.
+    pub(super) record_at: Instant,
+}
+
+/// What an organisation's actor is to start, with what it takes to stop it again.
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) run: JobRun,
+    pub(super) cancel: CancellationToken,
+    pub(super) incarnation: u32,
+}
+
+/// Figures that only grow, and the last lateness.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Tally {
+    pub(super) restarts: i64,
+    pub(super) lag_ms_last: i64,
+    pub(super) lag_ms_max: i64,
+}
+
+/// How far the scheduler is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Working,
+    /// Nothing new is claimed; what runs is cancelled at the one time and given up at the other.
+    Draining {
+        cancel_at: Instant,
+        give_up_at: Instant,
+    },
+    /// Nothing runs any more.
+    Stopped,
+    /// Another node has taken over: whatever ran here is void.
+    Fenced,
+}
+
+#[derive(Debug)]
+pub(super) struct Agenda {
+    entries: HashMap<OrganisationId, Entry>,
+    /// Exactly the idle entries that have a due time, earliest first.
+    queue: BTreeSet<(Instant, OrganisationId)>,
+    /// Known, but without an actor as yet.
+    newcomers: Vec<OrganisationId>,
+    /// Whose actor is down, until when if that is decided.
+    down: BTreeMap<OrganisationId, Option<Instant>>,
+    running: HashMap<OrganisationId, Running>,
+    ended: Vec<Ended>,
+    /// Woken while they have a run: it may be that it is to be cancelled.
+    asked: HashSet<OrganisationId>,
+    alarms: Vec<(OrganisationId, u32)>,
+    quarantined: BTreeSet<OrganisationId>,
+    starting: usize,
+    up: usize,
+    pub(super) tally: Tally,
+    pub(super) phase: Phase,
+    /// The next search for what was forgotten.
+    pub(super) sweep_at: Instant,
+    /// A tick is in progress: something may be in nobody's list.
+    pub(super) ticking: bool,
+}
+
+impl Agenda {
+    pub(super) fn new(sweep_at: Instant) -> Self {
+        Self {
+            entries: HashMap::new(),
+            queue: BTreeSet::new(),
+            newcomers: Vec::new(),
+            down: BTreeMap::new(),
+            running: HashMap::new(),
+            ended: Vec::new(),
+            asked: HashSet::new(),
+            alarms: Vec::new(),
+            quarantined: BTreeSet::new(),
+            starting: 0,
+            up: 0,
+            tally: Tally::default(),
+            phase: Phase::Working,
+            sweep_at,
+            ticking: false,
+        }
+    }
+
+    /// Changes an entry and keeps the queue and the counts true to it. `None` when the organisation is unknown.
+    fn change<T>(&mut self, organisation: OrganisationId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let entry = self.entries.get_mut(&organisation)?;
+        let queued = |entry: &Entry| entry.due.filter(|_| entry.is_idle());
+        let (before, life_before) = (queued(entry), entry.life);
+        let result = change(entry);
+        let (after, life_after) = (queued(entry), entry.life);
+        if before != after {
+            if let Some(due) = before {
+                self.queue.remove(&(due, organisation));
+            }
+            if let Some(due) = after {
+                self.queue.insert((due, organisation));
+            }
+        }
+        if life_before != life_after {
+            match life_before {
+                Life::Starting => self.starting -= 1,
+                Life::Up => self.up -= 1,
+                Life::Down => {
+                    self.down.remove(&organisation);
+                }
+            }
+            match life_after {
+                Life::Starting => self.starting += 1,
+                Life::Up => self.up += 1,
+                Life::Down => {
+                    self.down.insert(organisation, None);
+                }
+            }
+        }
+        Some(result)
+    }
+
+    /// Makes the organisation known; an actor will be started for it.
+    pub(super) fn enter(&mut self, organisation: OrganisationId) {
+        if self.entries.contains_key(&organisation) {
+            return;
+        }
+        let entry =
+            Entry { due: None, incarnation: 0, life: Life::Starting, occupation: Occupation::Rest, woken: false };
+        self.entries.insert(organisation, entry);
+        self.starting += 1;
+        self.newcomers.push(organisation);
+    }
+
+    /// The organisation is to be looked at by `at`, or sooner if that was so already.
+    pub(super) fn note(&mut self, organisation: OrganisationId, at: Instant) {
+        self.enter(organisation);
+        self.change(organisation, |entry| match entry.occupation {
+            Occupation::Rest => entry.due = Some(entry.due.map_or(at, |due| due.min(at))),
+            // Both are followed by a look at everything, or by the answer of one that is under way.
+            Occupation::Looking | Occupation::Busy => {}
+        });
+    }
+
+    /// Something about the organisation has changed: look again.
+    pub(super) fn wake(&mut self, organisation: OrganisationId, now: Instant) {
+        self.note(organisation, now);
+        let occupation = self.change(organisation, |entry| {
+            entry.woken = entry.occupation != Occupation::Rest;
+            entry.occupation
+        });
+        if occupation == Some(Occupation::Busy) && self.running.contains_key(&organisation) {
+            self.asked.insert(organisation);
+        }
+    }
+
+    /// Those that need an actor.
+    pub(super) fn take_newcomers(&mut self) -> Vec<OrganisationId> {
+        std::mem::take(&mut self.newcomers)
+    }
+
+    /// Counts a new start of the actor and says which one it is.
+    pub(super) fn starting(&mut self, organisation: OrganisationId, again: bool) -> u32 {
+        self.enter(organisation);
+        self.tally.restarts += i64::from(again);
+        self.change(organisation, |entry| {
+            entry.incarnation = entry.incarnation.wrapping_add(1);
+            entry.life = Life::Starting;
+            entry.incarnation
+        })
+        .unwrap_or_default()
+    }
+
+    /// The actor has started.
+    pub(super) fn up(&mut self, organisation: OrganisationId, incarnation: u32) {
+        self.change(organisation, |entry| {
+            if entry.incarnation == incarnation {
+                entry.life = Life::Up;
+            }
+        });
+    }
+
+    /// The actor has died.
+    pub(super) fn down(&mut self, organisation: OrganisationId, incarnation: u32) {
+        self.change(organisation, |entry| {
+            if entry.incarnation == incarnation {
+                entry.life = Life::Down;
+            }
+        });
+    }
+
+    /// When the actor that died is started again.
+    pub(super) fn down_until(&mut self, organisation: OrganisationId, at: Instant) {
+        if let Some(until) = self.down.get_mut(&organisation) {
+            *until = Some(at);
+        }
+    }
+
+    /// Dead, and nobody has said when they are started again.
+    pub(super) fn abandoned(&self) -> Vec<OrganisationId> {
+        self.down.iter().filter(|(_, until)| until.is_none()).map(|(organisation, _)| *organisation).collect()
+    }
+
+    /// Everybody's actor is to be started again, as when its guardian is lost.
+    pub(super) fn enter_all_again(&mut self) {
+        self.newcomers = self.entries.keys().copied().collect();
+    }
+
+    pub(super) fn quarantine(&mut self, organisation: OrganisationId, restarts: u32) {
+        if self.quarantined.insert(organisation) {
+            self.alarms.push((organisation, restarts));
+        }
+    }
+
+    pub(super) fn end_quarantine(&mut self, organisation: OrganisationId) {
+        self.quarantined.remove(&organisation);
+    }
+
+    /// The alarm to raise next; it stays until [`Agenda::alarm_raised`].
+    pub(super) fn alarm(&self) -> Option<(OrganisationId, u32)> {
+        self.alarms.first().copied()
+    }
+
+    pub(super) fn alarm_raised(&mut self) {
+        self.alarms.remove(0);
+    }
+
+    /// Takes up to `count` organisations that are due, longest due first, to be looked at.
+    pub(super) fn take_due(&mut self, now: Instant, count: usize) -> Vec<OrganisationId> {
+        let due: Vec<_> = self
+            .queue
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .take(count)
+            .map(|(_, organisation)| *organisation)
+            .collect();
+        for organisation in &due {
+            self.change(*organisation, |entry| {
+                entry.due = None;
+                entry.occupation = Occupation::Looking;
+            });
+        }
+        due
+    }
+
+    /// Ends the look at an organisation that got no run; `next` is when to look again.
+    pub(super) fn looked(&mut self, organisation: OrganisationId, next: Option<Instant>, now: Instant) {
+        self.change(organisation, |entry| {
+            if entry.occupation == Occupation::Looking {
+                entry.occupation = Occupation::Rest;
+                entry.due = if std::mem::take(&mut entry.woken) { Some(now) } else { next };
+            }
+        });
+    }
+
+    /// Takes over what a look at `looked` answered; what is to be started comes back.
+    pub(super) fn apply(&mut self, asked: &[OrganisationId], look: Look, now: Instant) -> Vec<Assignment> {
+        let assignments = look.claims.into_iter().filter_map(|claim| self.claim(claim, now)).collect();
+        for organisation in look.left {
+            self.looked(organisation, Some(now), now);
+        }
+        for (organisation, next) in look.next {
+            // A time that has passed although there was nothing to claim would have the clockwork spin.
+            self.looked(organisation, next.map(|next| next.max(now + LOOK_AGAIN)), now);
+        }
+        // Whoever was forgotten in the answer is found by the sweep.
+        for organisation in asked {
+            self.looked(*organisation, None, now);
+        }
+        assignments
+    }
+
+    fn claim(&mut self, claim: Claim, now: Instant) -> Option<Assignment> {
+        let Claim { run, lateness } = claim;
+        let organisation = run.organisation_id;
+        let lag_ms = lateness.num_milliseconds().max(0);
+        self.tally.lag_ms_last = lag_ms;
+        self.tally.lag_ms_max = self.tally.lag_ms_max.max(lag_ms);
+        let (incarnation, woken) = self.change(organisation, |entry| {
+            entry.occupation = Occupation::Busy;
+            (entry.incarnation, std::mem::take(&mut entry.woken))
+        })?;
+        let cancel = CancellationToken::new();
+        let running = Running { run: run.clone(), cancel: cancel.clone(), since: now, released: false };
+        self.running.insert(organisation, running);
+        if woken {
+            self.asked.insert(organisation);
+        }
+        if self.phase != Phase::Working {
+            self.over(&run, Verdict::Released);
+            return None;
+        }
+        Some(Assignment { run, cancel, incarnation })
+    }
+
+    /// A run is over. What is no longer waited for (it was given up) is not heard.
+    pub(super) fn over(&mut self, run: &JobRun, verdict: Verdict) {
+        let organisation = run.organisation_id;
+        if self.running.get(&organisation).is_none_or(|running| running.run.id != run.id) {
+            return;
+        }
+        self.asked.remove(&organisation);
+        if let Some(Running { run, since, released, .. }) = self.running.remove(&organisation) {
+            let verdict = if released && verdict == Verdict::Cancelled { Verdict::Released } else { verdict };
+            self.ended.push(Ended { finished: Finished { run, verdict }, since, record_at: since });
+        }
+    }
+
+    /// An actor died with a run in its hands.
+    pub(super) fn lost(&mut self, organisation: OrganisationId, incarnation: u32) {
+        self.down(organisation, incarnation);
+    }
+
+    /// Takes up to `count` runs that are over, to be recorded.
+    pub(super) fn take_ended(&mut self, now: Instant, count: usize) -> Vec<Ended> {
+        // Those whose recording failed are few, and move to the end.
+        self.ended.sort_by_key(|ended| ended.record_at > now);
+        let ready = self.ended.partition_point(|ended| ended.record_at <= now);
+        self.ended.drain(..ready.min(count)).collect()
+    }
+
+    /// They could not be recorded: they stay to be.
+    pub(super) fn put_back(&mut self, ended: Vec<Ended>) {
+        self.ended.extend(ended);
+    }
+
+    /// The end of the organisation's run is recorded; whatever comes next for it is unknown, so it is due.
+    pub(super) fn recorded(&mut self, organisation: OrganisationId, now: Instant) {
+        self.change(organisation, |entry| {
+            entry.occupation = Occupation::Rest;
+            entry.woken = false;
+            entry.due = Some(now);
+        });
+    }
+
+    /// Those that may have a run to cancel.
+    pub(super) fn take_asked(&mut self) -> Vec<OrganisationId> {
+        self.asked.drain().collect()
+    }
+
+    pub(super) fn ask_all(&mut self) {
+        self.asked.extend(self.running.keys().copied());
+    }
+
+    /// Tells the runs that they are to end, because somebody wished so.
+    pub(super) fn cancel(&mut self, runs: &[JobRunId]) {
+        for running in self.running.values_mut().filter(|running| runs.contains(&running.run.id)) {
+            running.run.cancel_requested = true;
+            running.cancel.cancel();
+        }
+    }
+
+    /// Tells every run to end, because the node goes away.
+    pub(super) fn release_all(&mut self) {
+        for running in self.running.values_mut() {
+            running.released = !running.run.cancel_requested;
+            running.cancel.cancel();
+        }
+    }
+
+    /// Stops waiting for the runs that have not ended: they are put back.
+    pub(super) fn give_up(&mut self) -> usize {
+        let runs: Vec<JobRun> = self.running.values().map(|running| running.run.clone()).collect();
+        for run in &runs {
+            self.over(run, Verdict::Released);
+        }
+        runs.len()
+    }
+
+    /// Another node took over: nothing that ran here counts.
+    pub(super) fn fence(&mut self) {
+        self.release_all();
+        self.phase = Phase::Fenced;
+        self.running.clear();
+        self.ended.clear();
+        self.asked.clear();
+        self.alarms.clear();
+        self.newcomers.clear();
+    }
+
+    /// Runs that execute.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Runs whose end is not recorded.
+    pub(super) fn unrecorded(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// Actors that are up.
+    pub(super) fn actors(&self) -> usize {
+        self.up
+    }
+
+    pub(super) fn organisations(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn quarantined(&self) -> Vec<OrganisationId> {
+        self.quarantined.iter().copied().collect()
+    }
+
+    /// Organisations whose time has come and that nobody has looked at yet. Costs a step for each.
+    pub(super) fn queued(&self, now: Instant) -> usize {
+        self.queue.iter().take_while(|(due, _)| *due <= now).count()
+    }
+
+    /// How late the longest waiting organisation is.
+    pub(super) fn lag(&self, now: Instant) -> TimeDelta {
+        self.queue.first().map_or_else(TimeDelta::zero, |(due, _)| (now - *due).max(TimeDelta::zero()))
+    }
+
+    /// When there is something to do without anybody ringing; `slots` is how many more runs may execute.
+    pub(super) fn next(&self, slots: usize) -> Instant {
+        let ripe = if self.newcomers.is_empty() && self.asked.is_empty() && self.alarms.is_empty() {
+            None
+        } else {
+            Some(Instant::MIN_UTC)
+        };
+        let record_at = self.ended.iter().map(|ended| ended.record_at).min();
+        let phase = match self.phase {
+            Phase::Working => {
+                let due = self.queue.first().map(|(due, _)| *due).filter(|_| slots > 0);
+                due.map_or(self.sweep_at, |due| due.min(self.sweep_at))
+            }
+            Phase::Draining { cancel_at, .. }
+                if self.running.values().any(|running| !running.cancel.is_cancelled()) =>
+            {
+                cancel_at
+            }
+            Phase::Draining { give_up_at, .. } => give_up_at,
+            Phase::Stopped | Phase::Fenced => Instant::MIN_UTC,
+        };
+        [ripe, record_at].into_iter().flatten().fold(phase, Instant::min)
+    }
+
+    /// Whether nothing is left to do until time moves on.
+    pub(super) fn is_settled(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Stopped | Phase::Fenced => return true,
+            Phase::Working | Phase::Draining { .. } => {}
+        }
+        let starts_due = || self.down.values().any(|until| until.is_none_or(|until| until <= now));
+        !self.ticking
+            && self.starting == 0
+            && self.running.is_empty()
+            && self.ended.is_empty()
+            && self.newcomers.is_empty()
+            && self.alarms.is_empty()
+            && self.sweep_at > now
+            && self.queue.first().is_none_or(|(due, _)| *due > now)
+            && !starts_due()
+    }
+}

@@ -1,0 +1,170 @@
+//! What every service stands on: the store, the clock, the bus, the keys; and the unit of work.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::TimeDelta;
+
+use super::ServiceError;
+use super::access::Caller;
+use super::credential::MasterKeys;
+use super::wake::Wake;
+use crate::bsp::Bsps;
+use crate::bus::Bus;
+use crate::cache::Cache;
+use crate::domain::audit::AuditEntry;
+use crate::domain::clock::{Instant, SharedClock};
+use crate::domain::event::{Fact, Hint, NewEvent};
+use crate::domain::id::{AuditEntryId, OrganisationId};
+use crate::domain::job::RetryPolicy;
+use crate::store::{self, Store, Transaction};
+
+/// How jobs are fired and tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchedulingOptions {
+    /// Within how much time after 09:00 (or whatever the cron text says) the organisations' jobs are spread; zero: none.
+    pub herd_window: TimeDelta,
+    pub retry: RetryPolicy,
+}
+
+impl Default for SchedulingOptions {
+    fn default() -> Self {
+        Self { herd_window: TimeDelta::minutes(15), retry: RetryPolicy::default() }
+    }
+}
+
+/// What a [`Core`] is made of.
+#[derive(Debug)]
+pub struct CoreParts {
+    pub store: Store,
+    pub clock: SharedClock,
+    pub bus: Arc<dyn Bus>,
+    pub cache: Arc<dyn Cache>,
+    pub bsps: Bsps,
+    pub keys: MasterKeys,
+    pub scheduling: SchedulingOptions,
+}
+
+/// The parts that all services share.
+#[derive(Debug)]
+pub struct Core {
+    parts: CoreParts,
+    wake: OnceLock<Arc<dyn Wake>>,
+}
+
+impl Core {
+    /// Shares `parts`. Until [`Core::connect`] nobody is woken.
+    pub fn new(parts: CoreParts) -> Arc<Self> {
+        Arc::new(Self { parts, wake: OnceLock::new() })
+    }
+
+    /// Says who is woken; a second call changes nothing.
+    pub fn connect(&self, wake: Arc<dyn Wake>) {
+        let _ = self.wake.set(wake);
+    }
+
+    /// Makes the scheduler look at `organisation` again. Where no scheduler runs, it looks when it starts.
+    pub(crate) fn wake(&self, organisation: OrganisationId) {
+        if let Some(wake) = self.wake.get() {
+            wake.wake(organisation);
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    pub fn clock(&self) -> &SharedClock {
+        &self.parts.clock
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.parts.clock.now()
+    }
+
+    pub(crate) fn bus(&self) -> &dyn Bus {
+        self.parts.bus.as_ref()
+    }
+
+    pub(crate) fn cache(&self) -> &dyn Cache {
+        self.parts.cache.as_ref()
+    }
+
+    pub fn bsps(&self) -> &Bsps {
+        &self.parts.bsps
+    }
+
+    pub(crate) fn keys(&self) -> &MasterKeys {
+        &self.parts.keys
+    }
+
+    pub(crate) fn scheduling(&self) -> &SchedulingOptions {
+        &self.parts.scheduling
+    }
+
+    /// Begins a unit of work at the present time.
+    pub(crate) async fn begin(&self) -> Result<UnitOfWork<'_>, ServiceError> {
+        let tx = self.parts.store.begin().await?;
+        Ok(UnitOfWork { core: self, tx, now: self.now(), facts: Vec::new() })
+    }
+}
+
+/// A transaction and what it has to say. Dropped without [`UnitOfWork::commit`], nothing of it happened.
+#[derive(Debug)]
+pub(crate) struct UnitOfWork<'a> {
+    core: &'a Core,
+    tx: Transaction,
+    now: Instant,
+    facts: Vec<NewEvent>,
+}
+
+impl UnitOfWork<'_> {
+    pub(crate) fn tx(&self) -> &Transaction {
+        &self.tx
+    }
+
+    /// The one reading of time of this unit of work.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Notes a fact; it is written last, in this transaction, and told only after the commit.
+    pub(crate) fn say(&mut self, organisation_id: OrganisationId, fact: Fact) {
+        self.facts.push(NewEvent { organisation_id, fact });
+    }
+
+    /// Writes down what `caller` did. `details` must hold no secret.
+    pub(crate) async fn audit(
+        &self,
+        caller: &Caller,
+        action: &str,
+        organisation_id: Option<OrganisationId>,
+        target: Option<String>,
+        details: serde_json::Value,
+    ) -> Result<(), ServiceError> {
+        let entry = AuditEntry {
+            id: AuditEntryId::generate(self.now),
+            organisation_id,
+            token_id: caller.token_id(),
+            actor: caller.name().to_owned(),
+            action: action.to_owned(),
+            target,
+            details,
+            at: self.now,
+        };
+        Ok(store::audit::insert(&self.tx, &entry).await?)
+    }
+
+    /// Commits everything, then tells the bus.
+    pub(crate) async fn commit(self) -> Result<(), ServiceError> {
+        let events = if self.facts.is_empty() {
+            Vec::new()
+        } else {
+            store::event::append(&self.tx, &self.facts, self.now).await?
+        };
+        Store::commit(self.tx).await?;
+        let hints: Vec<_> =
+            events.iter().map(|event| Hint { organisation_id: event.organisation_id, sequence: event.sequence }).collect();
+        self.core.bus().publish(&hints);
+        Ok(())
+    }
+}

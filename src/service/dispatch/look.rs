@@ -1,0 +1,196 @@
+//! A look at organisations: what is due is fired, and each gets at most one run to do, in one transaction.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::TimeDelta;
+
+use super::firing::fired;
+use super::{DispatchService, Epoch};
+use crate::domain::clock::Instant;
+use crate::domain::event::Fact;
+use crate::domain::id::OrganisationId;
+use crate::domain::job::{JobRun, JobRunState};
+use crate::service::ServiceError;
+use crate::service::core::UnitOfWork;
+use crate::store;
+
+/// A run that an organisation is to do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub run: JobRun,
+    /// How long after its time, herd offset included, it begins.
+    pub lateness: TimeDelta,
+}
+
+/// What a look found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// At most one for each organisation.
+    pub claims: Vec<Claim>,
+    /// When the organisations that have nothing to do now are next due; `None`: when somebody wakes them.
+    pub next: HashMap<OrganisationId, Option<Instant>>,
+    /// Organisations that have something to do, but for which there was no place.
+    pub left: Vec<OrganisationId>,
+}
+
+type RunsByOrganisation = HashMap<OrganisationId, Vec<JobRun>>;
+
+impl DispatchService {
+    /// Looks at organisations that have nothing running: fires what is due and claims at most one run for each, `slots` in all.
+    pub async fn look(
+        &self,
+        epoch: Epoch,
+        idle: &[OrganisationId],
+        slots: usize,
+    ) -> Result<Look, ServiceError> {
+        let mut work = self.begin(epoch).await?;
+        let found = store::organisation::find_many(work.tx(), idle).await?;
+        let active: Vec<_> = found.iter().filter(|found| found.active).map(|found| found.id).collect();
+        let mut waiting = self.waiting(&work, &active).await?;
+        self.fire_due(&mut work, epoch, &active, &mut waiting).await?;
+
+        let mut look = Look::default();
+        let mut claimed = Vec::new();
+        for id in &active {
+            let now = work.now();
+            let ready = waiting.get(id).and_then(|runs| runs.iter().find(|run| ready_at(run) <= now));
+            match ready {
+                Some(run) if claimed.len() < slots => {
+                    look.claims.push(Claim { lateness: self.lateness(run, now), run: begun(run.clone(), now) });
+                    claimed.push(begun(run.clone(), now));
+                }
+                Some(_) => look.left.push(*id),
+                None => {
+                    look.next.insert(*id, None);
+                }
+            }
+        }
+        for run in &claimed {
+            work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run.clone()) });
+        }
+        store::job_run::save_many(work.tx(), &claimed, epoch.0, work.now()).await?;
+        self.note_next(&work, &waiting, &mut look).await?;
+        work.commit().await?;
+        for id in idle {
+            if !active.contains(id) {
+                look.next.insert(*id, None);
+            }
+        }
+        Ok(look)
+    }
+
+    /// The runs that wait in each organisation, in their order. One that is marked as running although nothing runs there was claimed by a
+    /// look whose answer got lost: it is taken as waiting.
+    async fn waiting(
+        &self,
+        work: &UnitOfWork<'_>,
+        organisations: &[OrganisationId],
+    ) -> Result<RunsByOrganisation, ServiceError> {
+        let mut waiting = RunsByOrganisation::new();
+        for mut run in store::job_run::unfinished(work.tx(), organisations).await? {
+            if run.state == JobRunState::Running {
+                run.state = JobRunState::Queued;
+                run.attempt = (run.attempt - 1).max(0);
+            }
+            waiting.entry(run.organisation_id).or_default().push(run);
+        }
+        Ok(waiting)
+    }
+
+    /// Fires the due schedules of the organisations and adds the runs that came of it to `waiting`.
+    async fn fire_due(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        epoch: Epoch,
+        organisations: &[OrganisationId],
+        waiting: &mut RunsByOrganisation,
+    ) -> Result<(), ServiceError> {
+        let now = work.now();
+        let policy = self.core.scheduling().retry;
+        let mut schedules = Vec::new();
+        let mut runs = Vec::new();
+        for schedule in store::schedule::due(work.tx(), organisations, now).await? {
+            if self.fires_at(&schedule).is_none_or(|at| at > now) {
+                continue;
+            }
+            let unfinished = waiting.get(&schedule.organisation_id).map_or(&[][..], Vec::as_slice);
+            if let Some((moved, mut made)) = fired(&schedule, unfinished, &policy, now) {
+                schedules.push(moved);
+                runs.append(&mut made);
+            }
+        }
+        if schedules.is_empty() {
+            return Ok(());
+        }
+        store::schedule::save_next(work.tx(), &schedules, now).await?;
+        let inserted = store::job_run::insert_many(work.tx(), &runs, epoch.0, now).await?;
+        if usize::try_from(inserted).ok() != Some(runs.len()) {
+            // An occurrence that has its run already, because the wall clock was set back: the run that is there stands.
+            let ids: Vec<_> = runs.iter().map(|run| run.id).collect();
+            let there: HashSet<_> =
+                store::job_run::find_many(work.tx(), &ids).await?.into_iter().map(|run| run.id).collect();
+            runs.retain(|run| there.contains(&run.id));
+        }
+        for run in runs {
+            if run.state == JobRunState::Queued {
+                waiting.entry(run.organisation_id).or_default().push(run);
+            } else {
+                work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Says of each organisation without work when it is next due.
+    async fn note_next(
+        &self,
+        work: &UnitOfWork<'_>,
+        waiting: &RunsByOrganisation,
+        look: &mut Look,
+    ) -> Result<(), ServiceError> {
+        let idle: Vec<_> = look.next.keys().copied().collect();
+        if idle.is_empty() {
+            return Ok(());
+        }
+        let mut earlier = |id: OrganisationId, at: Instant| {
+            let next = look.next.entry(id).or_default();
+            *next = Some(next.map_or(at, |next| next.min(at)));
+        };
+        for schedule in store::schedule::list_of(work.tx(), &idle).await? {
+            if let Some(at) = self.fires_at(&schedule) {
+                earlier(schedule.organisation_id, at);
+            }
+        }
+        for id in &idle {
+            for run in waiting.get(id).into_iter().flatten() {
+                earlier(*id, ready_at(run));
+            }
+        }
+        Ok(())
+    }
+
+    fn lateness(&self, run: &JobRun, now: Instant) -> TimeDelta {
+        let offset = match run.schedule_id {
+            Some(_) if run.attempt == 0 => self.offset(run.organisation_id, run.kind.code()),
+            _ => TimeDelta::zero(),
+        };
+        let due = run.next_attempt_at.unwrap_or(run.scheduled_for + offset);
+        (now - due).max(TimeDelta::zero())
+    }
+}
+
+/// From when on a waiting run may begin. What is queued may at once: a schedule's herd offset is over when it is fired.
+fn ready_at(run: &JobRun) -> Instant {
+    run.next_attempt_at.unwrap_or(Instant::MIN_UTC)
+}
+
+/// The run as its attempt begins.
+fn begun(run: JobRun, now: Instant) -> JobRun {
+    JobRun {
+        state: JobRunState::Running,
+        attempt: run.attempt + 1,
+        started_at: Some(run.started_at.unwrap_or(now)),
+        next_attempt_at: None,
+        ..run
+    }
+}

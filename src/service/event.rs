@@ -1,0 +1,127 @@
+//! Following the event log: what came since a cursor, then what comes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt as _, stream};
+
+use super::{Core, ServiceError};
+use crate::bus::{Heard, Listening};
+use crate::domain::event::{Event, FactKind};
+use crate::domain::id::OrganisationId;
+use crate::store;
+
+/// Whose events are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    Organisation(OrganisationId),
+    /// Everybody's, for an admin.
+    All,
+}
+
+/// How many events are read from the log at once.
+const BATCH: u64 = 200;
+
+/// Reads the event log as it grows.
+#[derive(Debug, Clone)]
+pub struct EventService {
+    core: Arc<Core>,
+}
+
+struct Reader {
+    core: Arc<Core>,
+    follow: Follow,
+    kinds: Vec<FactKind>,
+    /// Seen up to here: a sequence number, or a position where everybody's events are followed.
+    after: i64,
+    listening: Listening,
+    ready: VecDeque<Event>,
+    /// Something may be in the log that was not read yet.
+    stale: bool,
+}
+
+impl EventService {
+    pub(super) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Events of the given kinds after `after` (a sequence number, or a position for [`Follow::All`]), in order, each once, without end;
+    /// `None`: from now on. The bus only says when to look; what is there is read from the log, so nothing is lost with a hint.
+    ///
+    /// The first item is an error where `after` lies in the future: such a cursor was not made by this log.
+    pub async fn follow(
+        &self,
+        follow: Follow,
+        after: Option<i64>,
+        kinds: Vec<FactKind>,
+    ) -> Result<impl Stream<Item = Result<Event, ServiceError>> + Send + use<>, ServiceError> {
+        // Listening begins before the log is read, so that what is written in between is heard.
+        let listening = self.core.bus().listen();
+        let read = self.core.store().read();
+        let last = match follow {
+            Follow::Organisation(organisation) => store::event::last_sequence(read, organisation).await?,
+            Follow::All => store::event::last_position(read).await?,
+        };
+        if let Some(after) = after.filter(|after| *after > last) {
+            let accepted = "expected the cursor of an event that this server sent before";
+            return Err(crate::domain::input::BadInput::new("after", after, accepted).into());
+        }
+        let reader = Reader {
+            core: Arc::clone(&self.core),
+            follow,
+            kinds,
+            after: after.unwrap_or(last),
+            listening,
+            ready: VecDeque::new(),
+            stale: true,
+        };
+        Ok(stream::unfold(reader, Reader::step))
+    }
+}
+
+impl Reader {
+    /// The next event. An error is given once and the reading goes on with the next hint.
+    async fn step(mut self) -> Option<(Result<Event, ServiceError>, Self)> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some((Ok(event), self));
+            }
+            if self.stale {
+                match self.read().await {
+                    Ok(()) => continue,
+                    Err(error) => {
+                        self.stale = false;
+                        return Some((Err(error), self));
+                    }
+                }
+            }
+            match self.listening.next().await? {
+                Heard::Gap => self.stale = true,
+                Heard::Hint(hint) => {
+                    self.stale = match self.follow {
+                        Follow::All => true,
+                        Follow::Organisation(own) => own == hint.organisation_id && hint.sequence > self.after,
+                    };
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), ServiceError> {
+        let read = self.core.store().read();
+        let events = match self.follow {
+            Follow::Organisation(own) => store::event::after(read, own, self.after, &self.kinds, BATCH).await?,
+            Follow::All => store::event::after_position(read, self.after, &self.kinds, BATCH).await?,
+        };
+        // A full batch may have more behind it.
+        self.stale = u64::try_from(events.len()).is_ok_and(|count| count >= BATCH);
+        if let Some(last) = events.last() {
+            self.after = match self.follow {
+                Follow::Organisation(_) => last.sequence,
+                Follow::All => last.position,
+            };
+        }
+        self.ready.extend(events);
+        Ok(())
+    }
+}
