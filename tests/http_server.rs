@@ -163,7 +163,7 @@ async fn introspection_and_graphiql_can_be_switched_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_listed_origins_may_read_answers() {
-    let origins = vec!["https://app.example.com/".to_owned()];
+    let origins = vec!["https://app.example.com/".to_owned(), "data:x".to_owned()];
     let toy = toy_server::start(Options { cors_origins: origins, ..toy_server::options() });
     let preflight = async |origin: &str| {
         let request = http().request(reqwest::Method::OPTIONS, toy.url("/graphql")).header("origin", origin);
