@@ -83,6 +83,24 @@ pub async fn cancel_requested(db: &impl Db, organisations: &[OrganisationId]) ->
     Ok(rows.into_iter().map(|row| JobRunId::from_uuid(row.id)).collect())
 }
 
+/// Marks a running run as one to be cancelled. False, and nothing done, unless it runs.
+pub async fn request_cancel(
+    db: &impl Db,
+    organisation: OrganisationId,
+    id: JobRunId,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let written = Entity::update_many()
+        .col_expr(Column::CancelRequested, Expr::value(true))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::OrganisationId.eq(organisation.uuid()))
+        .filter(Column::State.eq(JobRunState::Running.code()))
+        .exec(db)
+        .await?;
+    Ok(written.rows_affected > 0)
+}
+
 /// Writes how far a run has come. False, and nothing done, unless it runs under this epoch.
 pub async fn set_progress(
     db: &impl Db,
