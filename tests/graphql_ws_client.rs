@@ -207,7 +207,7 @@ async fn a_client_that_never_introduces_itself_is_closed_with_4408() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_client_is_pinged_and_given_up() {
-    let toy = toy_with(Limits { ping_interval: Duration::from_millis(20), ..Limits::default() });
+    let toy = toy_with(Limits { ping_interval: Duration::from_millis(300), ..Limits::default() });
     // This client reads, and so answers pings, only when it is asked to.
     let mut client = Client::ready(&toy).await;
     let pinged = client.0.next().await.expect("a ping").expect("in order");

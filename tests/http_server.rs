@@ -125,7 +125,7 @@ async fn the_fragment_bomb_and_text_too_deep_to_parse_cost_next_to_nothing() {
         let answer = request.json(&json!({"query": query})).send().await.expect("an answer");
         assert_eq!(code(answer).await, (StatusCode::BAD_REQUEST, "BAD_USER_INPUT".to_owned()));
     }
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +163,7 @@ async fn introspection_and_graphiql_can_be_switched_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_listed_origins_may_read_answers() {
-    let origins = vec!["https://app.example.com".to_owned()];
+    let origins = vec!["https://app.example.com/".to_owned(), "data:x".to_owned()];
     let toy = toy_server::start(Options { cors_origins: origins, ..toy_server::options() });
     let preflight = async |origin: &str| {
         let request = http().request(reqwest::Method::OPTIONS, toy.url("/graphql")).header("origin", origin);
@@ -173,8 +173,10 @@ async fn only_listed_origins_may_read_answers() {
     };
     let listed = preflight("https://app.example.com").await;
     assert_eq!(listed.headers()["access-control-allow-origin"], "https://app.example.com");
-    let stranger = preflight("https://evil.example.com").await;
-    assert!(stranger.headers().get("access-control-allow-origin").is_none());
+    for origin in ["https://evil.example.com", "http://app.example.com", "https://app.example.com:8443", "null"] {
+        let answer = preflight(origin).await;
+        assert!(answer.headers().get("access-control-allow-origin").is_none(), "{origin}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use entity::audit_entry::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-use super::keyset::Keyset;
+use super::keyset::{Keyset, placed};
 use super::{Db, StoreError, row};
 use crate::domain::audit::AuditEntry;
 use crate::domain::id::{AuditEntryId, OrganisationId, TokenId};
@@ -22,7 +22,7 @@ pub async fn insert(db: &impl Db, entry: &AuditEntry) -> Result<(), StoreError> 
         details: entry.details.clone(),
         at: entry.at,
     };
-    row::insert::<_, ActiveModel>(db, [row], None).await?;
+    row::insert::<_, ActiveModel>(db, vec![row], None).await?;
     Ok(())
 }
 
@@ -37,7 +37,7 @@ pub async fn page(
         query = query.filter(Column::OrganisationId.eq(organisation.uuid()));
     }
     let keyset = Keyset { columns: [Column::Id], descending: true };
-    let page = keyset.page(db, query, request, |id| [Expr::value(id.uuid())]).await?;
+    let page = keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?;
     Ok(page.map(from_row))
 }
 

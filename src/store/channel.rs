@@ -32,7 +32,7 @@ pub async fn insert(
     credentials: Option<&SealedCredentials>,
     now: Instant,
 ) -> Result<(), StoreError> {
-    row::insert::<_, ActiveModel>(db, [to_row(channel, credentials, now)], None).await?;
+    row::insert::<_, ActiveModel>(db, vec![to_row(channel, credentials, now)], None).await?;
     Ok(())
 }
 
@@ -74,7 +74,7 @@ pub async fn find_any(db: &impl Db, id: ChannelId) -> Result<Option<Channel>, St
 
 /// Those of the ids that exist, whosever they are, in no particular order.
 pub async fn find_many(db: &impl Db, ids: &[ChannelId]) -> Result<Vec<Channel>, StoreError> {
-    let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid())).await?;
+    let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid()).collect()).await?;
     read_all(rows, from_row)
 }
 
@@ -97,7 +97,7 @@ pub async fn list(
 
 /// The channels of several organisations, oldest first.
 pub async fn list_of(db: &impl Db, organisations: &[OrganisationId]) -> Result<Vec<Channel>, StoreError> {
-    let ids = organisations.iter().map(|id| id.uuid());
+    let ids = organisations.iter().map(|id| id.uuid()).collect();
     let mut channels = read_all(row::select_in(db, Entity::find(), Column::OrganisationId, ids).await?, from_row)?;
     channels.sort_unstable_by_key(|channel| channel.id);
     Ok(channels)

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::keyset::{Keyset, ReadPage as _};
+use super::keyset::{Keyset, ReadPage as _, placed};
 use super::row::{self, IDS_MAX, corrupt, read, read_all, read_range};
 use super::{Db, StoreError};
 use crate::domain::clock::Instant;
@@ -30,13 +30,14 @@ pub struct Filter {
 /// Adds runs; one whose schedule has a run for the same time is left out. How many were added.
 pub async fn insert_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) -> Result<u64, StoreError> {
     let on_conflict = OnConflict::columns([Column::ScheduleId, Column::ScheduledFor]).do_nothing().to_owned();
-    row::insert::<_, ActiveModel>(db, runs.iter().map(|run| to_row(run, epoch, now)), Some(on_conflict)).await
+    row::insert::<_, ActiveModel>(db, runs.iter().map(|run| to_row(run, epoch, now)).collect(), Some(on_conflict)).await
 }
 
 /// Writes runs over those with their ids, or adds them. Each id at most once.
 pub async fn save_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) -> Result<(), StoreError> {
     let on_conflict = OnConflict::column(Column::Id)
         .update_columns([
+            Column::Trigger,
             Column::State,
             Column::StartedAt,
             Column::FinishedAt,
@@ -53,7 +54,8 @@ pub async fn save_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) 
             Column::UpdatedAt,
         ])
         .to_owned();
-    row::insert::<_, ActiveModel>(db, runs.iter().map(|run| to_row(run, epoch, now)), Some(on_conflict)).await?;
+    row::insert::<_, ActiveModel>(db, runs.iter().map(|run| to_row(run, epoch, now)).collect(), Some(on_conflict))
+        .await?;
     Ok(())
 }
 
@@ -64,7 +66,7 @@ pub async fn find(db: &impl Db, id: JobRunId) -> Result<Option<JobRun>, StoreErr
 
 /// Those of the ids that exist, whosever they are, in no particular order.
 pub async fn find_many(db: &impl Db, ids: &[JobRunId]) -> Result<Vec<JobRun>, StoreError> {
-    read_all(row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid())).await?, from_row)
+    read_all(row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid()).collect()).await?, from_row)
 }
 
 /// The runs of these organisations that are queued, retrying or running, by the time they were due.
@@ -79,6 +81,24 @@ pub async fn cancel_requested(db: &impl Db, organisations: &[OrganisationId]) ->
     let query = in_states(&[JobRunState::Running]).filter(Column::CancelRequested.eq(true));
     let rows = of(db, query, organisations).await?;
     Ok(rows.into_iter().map(|row| JobRunId::from_uuid(row.id)).collect())
+}
+
+/// Marks a running run as one to be cancelled. False, and nothing done, unless it runs.
+pub async fn request_cancel(
+    db: &impl Db,
+    organisation: OrganisationId,
+    id: JobRunId,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let written = Entity::update_many()
+        .col_expr(Column::CancelRequested, Expr::value(true))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(id.uuid()))
+        .filter(Column::OrganisationId.eq(organisation.uuid()))
+        .filter(Column::State.eq(JobRunState::Running.code()))
+        .exec(db)
+        .await?;
+    Ok(written.rows_affected > 0)
 }
 
 /// Writes how far a run has come. False, and nothing done, unless it runs under this epoch.
@@ -118,6 +138,7 @@ pub async fn save_outcomes(
         days: outcome.days,
         error: outcome.error.clone(),
     });
+    let rows = rows.collect();
     let on_conflict = OnConflict::columns([outcome::Column::JobRunId, outcome::Column::ChannelId])
         .update_columns([outcome::Column::Succeeded, outcome::Column::Days, outcome::Column::Error])
         .to_owned();
@@ -128,7 +149,7 @@ pub async fn save_outcomes(
 /// How runs went for their channels, by channel. A run without any is absent.
 pub async fn outcomes(db: &impl Db, runs: &[JobRunId]) -> Result<HashMap<JobRunId, Vec<ChannelOutcome>>, StoreError> {
     let query = outcome::Entity::find().order_by_asc(outcome::Column::ChannelId);
-    let rows = row::select_in(db, query, outcome::Column::JobRunId, runs.iter().map(|id| id.uuid())).await?;
+    let rows = row::select_in(db, query, outcome::Column::JobRunId, runs.iter().map(|id| id.uuid()).collect()).await?;
     let mut outcomes: HashMap<JobRunId, Vec<ChannelOutcome>> = HashMap::new();
     for row in rows {
         outcomes.entry(JobRunId::from_uuid(row.job_run_id)).or_default().push(ChannelOutcome {
@@ -173,7 +194,7 @@ pub async fn page(db: &impl Db, filter: &Filter, request: &PageRequest<JobRunId>
         query = query.filter(Column::Kind.eq(kind.code()));
     }
     let keyset = Keyset { columns: [Column::Id], descending: true };
-    keyset.page(db, query, request, |id| [Expr::value(id.uuid())]).await?.try_map(from_row)
+    keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?.try_map(from_row)
 }
 
 /// How many runs are queued, running, retrying and failed; a state without any is absent.
@@ -250,7 +271,7 @@ fn in_states(states: &[JobRunState]) -> Select<Entity> {
 }
 
 async fn of(db: &impl Db, query: Select<Entity>, organisations: &[OrganisationId]) -> Result<Vec<Model>, StoreError> {
-    row::select_in(db, query, Column::OrganisationId, organisations.iter().map(|id| id.uuid())).await
+    row::select_in(db, query, Column::OrganisationId, organisations.iter().map(|id| id.uuid()).collect()).await
 }
 
 fn to_row(run: &JobRun, epoch: i64, now: Instant) -> Model {

@@ -14,23 +14,23 @@ pub(super) struct Keyset<const N: usize, C> {
 }
 
 impl<const N: usize, C: IntoSimpleExpr + Copy> Keyset<N, C> {
-    /// Takes a page out of `query`. `values` are the key's at a place.
+    /// Takes a page out of `query`; the places are given by the key's values there, see [`placed`].
     ///
     /// What is on the side of the list where the page was not cut by its limit is not looked up: a place that the page starts
     /// after, or rows passed over, are taken for something that is there.
-    pub(super) async fn page<E: EntityTrait, P>(
+    pub(super) async fn page<E: EntityTrait>(
         &self,
         db: &impl Db,
         query: Select<E>,
-        request: &PageRequest<P>,
-        values: impl Fn(&P) -> [Expr; N],
+        request: PageRequest<[Expr; N]>,
     ) -> Result<Page<E::Model>, StoreError> {
         let mut query = query;
-        if let Some(place) = &request.after {
-            query = query.filter(self.beyond(values(place), self.descending));
+        let (has_after, has_before) = (request.after.is_some(), request.before.is_some());
+        if let Some(place) = request.after {
+            query = query.filter(self.beyond(place, self.descending));
         }
-        if let Some(place) = &request.before {
-            query = query.filter(self.beyond(values(place), !self.descending));
+        if let Some(place) = request.before {
+            query = query.filter(self.beyond(place, !self.descending));
         }
         let order = if self.descending == request.from_end { Order::Asc } else { Order::Desc };
         for column in self.columns {
@@ -46,17 +46,9 @@ impl<const N: usize, C: IntoSimpleExpr + Copy> Keyset<N, C> {
         let passed = request.offset > 0;
         if request.from_end {
             items.reverse();
-            Ok(Page {
-                items,
-                has_previous: cut || request.after.is_some(),
-                has_next: request.before.is_some() || passed,
-            })
+            Ok(Page { items, has_previous: cut || has_after, has_next: has_before || passed })
         } else {
-            Ok(Page {
-                items,
-                has_previous: request.after.is_some() || passed,
-                has_next: cut || request.before.is_some(),
-            })
+            Ok(Page { items, has_previous: has_after || passed, has_next: cut || has_before })
         }
     }
 
@@ -77,5 +69,19 @@ impl<R> ReadPage<R> for Page<R> {
     fn try_map<T>(self, reader: impl FnMut(R) -> Result<T, StoreError>) -> Result<Page<T>, StoreError> {
         let items = row::read_all(self.items, reader)?;
         Ok(Page { items, has_previous: self.has_previous, has_next: self.has_next })
+    }
+}
+
+/// A request whose places are given by the values of the list's key.
+pub(super) fn placed<P, const N: usize>(
+    request: &PageRequest<P>,
+    values: impl Fn(&P) -> [Expr; N],
+) -> PageRequest<[Expr; N]> {
+    PageRequest {
+        after: request.after.as_ref().map(&values),
+        before: request.before.as_ref().map(&values),
+        limit: request.limit,
+        from_end: request.from_end,
+        offset: request.offset,
     }
 }

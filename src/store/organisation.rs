@@ -7,7 +7,7 @@ use sea_orm::{
     QuerySelect as _, Select,
 };
 
-use super::keyset::{Keyset, ReadPage as _};
+use super::keyset::{Keyset, ReadPage as _, placed};
 use super::row::{self, read, read_all, read_zone};
 use super::{Db, StoreError};
 use crate::domain::clock::Instant;
@@ -44,7 +44,7 @@ pub struct Place {
 
 /// Adds an organisation; [`StoreError::Unique`] when its id or external id is taken.
 pub async fn insert(db: &impl Db, organisation: &Organisation, now: Instant) -> Result<(), StoreError> {
-    row::insert::<_, ActiveModel>(db, [to_row(organisation, now)], None).await?;
+    row::insert::<_, ActiveModel>(db, vec![to_row(organisation, now)], None).await?;
     Ok(())
 }
 
@@ -72,7 +72,7 @@ pub async fn find(db: &impl Db, id: OrganisationId) -> Result<Option<Organisatio
 
 /// Those of the ids that exist, in no particular order.
 pub async fn find_many(db: &impl Db, ids: &[OrganisationId]) -> Result<Vec<Organisation>, StoreError> {
-    let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid())).await?;
+    let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid()).collect()).await?;
     read_all(rows, from_row)
 }
 
@@ -88,11 +88,11 @@ pub async fn page(
         Order::NameAscending | Order::NameDescending => {
             let keyset = Keyset { columns: [Column::Name, Column::Id], descending: order == Order::NameDescending };
             let values = |place: &Place| [Expr::value(place.key.clone()), Expr::value(place.id.uuid())];
-            keyset.page(db, rows, request, values).await?
+            keyset.page(db, rows, placed(request, values)).await?
         }
         Order::OldestFirst | Order::NewestFirst => {
             let keyset = Keyset { columns: [Column::Id], descending: order == Order::NewestFirst };
-            keyset.page(db, rows, request, |place| [Expr::value(place.id.uuid())]).await?
+            keyset.page(db, rows, placed(request, |place| [Expr::value(place.id.uuid())])).await?
         }
     };
     page.try_map(from_row)

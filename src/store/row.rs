@@ -70,26 +70,24 @@ pub(super) fn read_all<R, T>(
 
 /// Inserts whole rows, [`ROWS_MAX`] a statement; how many rows were written. A key must not come twice in `rows` when
 /// `on_conflict` updates, because PostgreSQL refuses to update one row twice in a statement.
-pub(super) async fn insert<M, A>(
-    db: &impl Db,
-    rows: impl IntoIterator<Item = M>,
-    on_conflict: Option<OnConflict>,
-) -> Result<u64, StoreError>
+pub(super) async fn insert<M, A>(db: &impl Db, rows: Vec<M>, on_conflict: Option<OnConflict>) -> Result<u64, StoreError>
 where
     M: ModelTrait + IntoActiveModel<A>,
     A: ActiveModelTrait<Entity = M::Entity>,
 {
     let mut written = 0;
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let batch = rows.by_ref().take(ROWS_MAX).map(IntoActiveModel::into_active_model);
+    let mut rows = rows.into_iter();
+    loop {
+        let batch: Vec<A> = rows.by_ref().take(ROWS_MAX).map(IntoActiveModel::into_active_model).collect();
+        if batch.is_empty() {
+            return Ok(written);
+        }
         let mut statement = <M::Entity as EntityTrait>::insert_many::<A, _>(batch);
         if let Some(on_conflict) = &on_conflict {
             statement = statement.on_conflict(on_conflict.clone());
         }
         written += statement.exec_without_returning(db).await?;
     }
-    Ok(written)
 }
 
 /// The rows of `query` whose `column` is one of `ids`, [`IDS_MAX`] a statement, so in no particular order.
@@ -97,9 +95,8 @@ pub(super) async fn select_in<E: EntityTrait>(
     db: &impl Db,
     query: Select<E>,
     column: E::Column,
-    ids: impl IntoIterator<Item = Uuid>,
+    ids: Vec<Uuid>,
 ) -> Result<Vec<E::Model>, StoreError> {
-    let ids: Vec<Uuid> = ids.into_iter().collect();
     let mut rows = Vec::new();
     for batch in ids.chunks(IDS_MAX) {
         rows.extend(query.clone().filter(column.is_in(batch.iter().copied())).all(db).await?);

@@ -5,7 +5,7 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select, Statement, Value};
 use uuid::Uuid;
 
-use super::keyset::{Keyset, ReadPage as _};
+use super::keyset::{Keyset, ReadPage as _, placed};
 use super::row::{self, ROWS_MAX, read, read_all, read_zone};
 use super::{Db, StoreError};
 use crate::domain::clock::Instant;
@@ -17,8 +17,12 @@ use crate::domain::schedule::Cron;
 /// Adds schedules; one whose organisation has, or had, one of its kind is left out.
 pub async fn insert_many(db: &impl Db, schedules: &[Schedule], now: Instant) -> Result<(), StoreError> {
     let on_conflict = OnConflict::columns([Column::OrganisationId, Column::Kind]).do_nothing().to_owned();
-    row::insert::<_, ActiveModel>(db, schedules.iter().map(|schedule| to_row(schedule, now)), Some(on_conflict))
-        .await?;
+    row::insert::<_, ActiveModel>(
+        db,
+        schedules.iter().map(|schedule| to_row(schedule, now)).collect(),
+        Some(on_conflict),
+    )
+    .await?;
     Ok(())
 }
 
@@ -28,7 +32,7 @@ pub async fn save(db: &impl Db, schedule: &Schedule, now: Instant) -> Result<(),
     let changing =
         [Column::Cron, Column::TimeZone, Column::Paused, Column::NextRunAt, Column::RemovedAt, Column::UpdatedAt];
     let on_conflict = OnConflict::columns([Column::OrganisationId, Column::Kind]).update_columns(changing).to_owned();
-    row::insert::<_, ActiveModel>(db, [to_row(schedule, now)], Some(on_conflict)).await?;
+    row::insert::<_, ActiveModel>(db, vec![to_row(schedule, now)], Some(on_conflict)).await?;
     Ok(())
 }
 
@@ -113,7 +117,7 @@ pub async fn page(
         query = query.filter(Column::Kind.eq(kind.code()));
     }
     let keyset = Keyset { columns: [Column::Id], descending: false };
-    keyset.page(db, query, request, |id| [Expr::value(id.uuid())]).await?.try_map(from_row)
+    keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?.try_map(from_row)
 }
 
 /// Calls `visit` with the next time of every schedule that is not paused, of every active organisation, a portion of rows at
@@ -150,7 +154,7 @@ fn live() -> Select<Entity> {
 }
 
 async fn of(db: &impl Db, query: Select<Entity>, organisations: &[OrganisationId]) -> Result<Vec<Model>, StoreError> {
-    row::select_in(db, query, Column::OrganisationId, organisations.iter().map(|id| id.uuid())).await
+    row::select_in(db, query, Column::OrganisationId, organisations.iter().map(|id| id.uuid()).collect()).await
 }
 
 fn to_row(schedule: &Schedule, now: Instant) -> Model {

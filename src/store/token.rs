@@ -8,7 +8,7 @@ use sea_orm::{
     ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
 };
 
-use super::keyset::{Keyset, ReadPage as _};
+use super::keyset::{Keyset, ReadPage as _, placed};
 use super::row::{self, ROWS_MAX, read, read_all};
 use super::{Db, StoreError};
 use crate::domain::clock::Instant;
@@ -21,7 +21,7 @@ pub const LIST_MAX: u64 = 10_000;
 
 /// Adds a token under the SHA-256 of its secret.
 pub async fn insert(db: &impl Db, token: &Token, secret_hash: &[u8; 32]) -> Result<(), StoreError> {
-    row::insert::<_, ActiveModel>(db, [to_row(token, secret_hash)], None).await?;
+    row::insert::<_, ActiveModel>(db, vec![to_row(token, secret_hash)], None).await?;
     Ok(())
 }
 
@@ -47,12 +47,18 @@ pub async fn page(
         query = query.filter(Column::OrganisationId.eq(organisation.uuid()));
     }
     let keyset = Keyset { columns: [Column::Id], descending: false };
-    keyset.page(db, query, request, |id| [Expr::value(id.uuid())]).await?.try_map(from_row)
+    keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?.try_map(from_row)
 }
 
 /// All tokens, oldest first, at most [`LIST_MAX`].
 pub async fn list(db: &impl Db) -> Result<Vec<Token>, StoreError> {
     read_all(Entity::find().order_by_asc(Column::Id).limit(LIST_MAX).all(db).await?, from_row)
+}
+
+/// The hash under which the token is found.
+pub async fn hash_of(db: &impl Db, id: TokenId) -> Result<Option<[u8; 32]>, StoreError> {
+    let row = Entity::find_by_id(id.uuid()).one(db).await?;
+    row.map(|row| row::read_hash("token.secret_hash", &row.secret_hash)).transpose()
 }
 
 /// Revokes a token. False, and nothing done, if there is none with this id or it was revoked before.

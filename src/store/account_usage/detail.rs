@@ -50,7 +50,7 @@ pub(super) async fn insert(
     let rows = days
         .iter()
         .flat_map(|day| day.details.iter().map(|detail| to_row(organisation, channel, day.figures.date, detail)));
-    row::insert::<_, ActiveModel>(db, rows, None).await?;
+    row::insert::<_, ActiveModel>(db, rows.collect(), None).await?;
     Ok(())
 }
 

@@ -16,14 +16,15 @@ use crate::store::{Db, StoreError};
 pub async fn save_months(db: &impl Db, months: &[MonthlyUsage], now: Instant) -> Result<(), StoreError> {
     let changing = Column::iter().filter(|column| !matches!(column, Column::ChannelId | Column::Month));
     let on_conflict = OnConflict::columns([Column::ChannelId, Column::Month]).update_columns(changing).to_owned();
-    row::insert::<_, ActiveModel>(db, months.iter().map(|month| to_row(month, now)), Some(on_conflict)).await?;
+    row::insert::<_, ActiveModel>(db, months.iter().map(|month| to_row(month, now)).collect(), Some(on_conflict))
+        .await?;
     Ok(())
 }
 
 /// Writes those of the months that are not there; how many that were.
 pub async fn ensure_months(db: &impl Db, months: &[MonthlyUsage], now: Instant) -> Result<u64, StoreError> {
     let on_conflict = OnConflict::columns([Column::ChannelId, Column::Month]).do_nothing().to_owned();
-    row::insert::<_, ActiveModel>(db, months.iter().map(|month| to_row(month, now)), Some(on_conflict)).await
+    row::insert::<_, ActiveModel>(db, months.iter().map(|month| to_row(month, now)).collect(), Some(on_conflict)).await
 }
 
 /// The organisation's months from one to another, both included, oldest first, then by channel.
