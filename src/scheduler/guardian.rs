@@ -8,6 +8,7 @@ use tokio::runtime;
 
 use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
+use crate::service::dispatch::Epoch;
 
 use super::Options;
 use super::backoff::{Plan, Trouble};
@@ -15,7 +16,6 @@ use super::desk::Desk;
 use super::fault::Faults;
 use super::message::{Adopt, Dispatch, Down};
 use super::organisation::OrganisationActor;
-use super::provisional::Epoch;
 use super::work::Work;
 
 /// What all actors of a node share.

@@ -10,12 +10,12 @@ mod arbiter;
 mod backoff;
 mod clockwork;
 mod desk;
+mod dispatch;
 mod fault;
 mod guardian;
 mod job;
 mod message;
 mod organisation;
-pub mod provisional;
 mod sentinel;
 mod status;
 #[cfg(test)]
@@ -29,15 +29,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::bsp::LimiterState;
 use crate::domain::clock::SharedClock;
 use crate::domain::id::OrganisationId;
+use crate::service::wake::{SchedulerReport, SchedulerView, Wake};
 
 use agenda::Phase;
 use arbiter::Arbiters;
 use clockwork::Clockwork;
 use desk::Desk;
 use guardian::Stage;
-use provisional::{LimiterState, SchedulerReport, SchedulerView, Wake};
 use status::Node;
 
 pub use fault::{FaultPoint, Faults, NoFaults};

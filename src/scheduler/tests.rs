@@ -9,12 +9,12 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::provisional::{Claim, Epoch, Finished, Look};
 use super::*;
 use crate::domain::attempt::{self, Verdict};
 use crate::domain::clock::{Clock, Instant, ManualClock};
 use crate::domain::id::JobRunId;
 use crate::domain::job::{JobKind, JobRun, JobRunState, JobTrigger, RetryPolicy};
+use crate::service::dispatch::{Claim, Epoch, Finished, Look};
 
 type Job = Arc<dyn Fn(JobRun, CancellationToken) -> BoxFuture<'static, Verdict> + Send + Sync>;
 
@@ -50,7 +50,7 @@ struct FakeState {
     released: Vec<JobRunId>,
 }
 
-impl fmt::Debug for FakeWork {
+impl Debug for FakeWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FakeWork")
     }
@@ -293,7 +293,9 @@ impl Story {
         let work: Arc<dyn Work> = self.work.clone();
         let faults: Arc<dyn Faults> = self.faults.clone();
         let clock = Arc::new(self.clock.clone());
-        Scheduler::start(self.options.clone(), work, clock, "node".to_owned(), Arc::new(Vec::new), faults).await.unwrap()
+        Scheduler::start(self.options.clone(), work, clock, "node".to_owned(), Arc::new(Vec::new), faults)
+            .await
+            .unwrap()
     }
 }
 
