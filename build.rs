@@ -40,7 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return forget(&assets);
     }
     if let Err(reason) = install(&web, &out.join("npm"), &assets) {
-        println!("cargo::warning=GraphiQL is not embedded and will load from a CDN: {reason}");
+        println!(
+            "cargo::warning=GraphiQL is not embedded and will load from a CDN: {reason}. Once npm works: touch build.rs"
+        );
         forget(&assets)?;
     }
     Ok(())

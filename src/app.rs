@@ -1,1 +1,224 @@
-//! app
+//! The composition root: puts the rooms together, starts them in order and stops them in reverse; the only room that knows every concrete type.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Data;
+use async_trait::async_trait;
+
+use crate::bsp::{self, Bsps};
+use crate::bus::LocalBus;
+use crate::cache::LocalCache;
+use crate::config::Config;
+use crate::domain::clock::{SharedClock, SystemClock};
+use crate::graphql::{self, Schema};
+use crate::http::auth::{AuthFault, Authenticate};
+use crate::http::health::{Part, Readiness, RenderMetrics};
+use crate::http::server;
+use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
+use crate::service::access::AccessService;
+use crate::service::dispatch::DispatchService;
+use crate::service::job::{Backfill, DailyUsage, Registry, Retention, RetentionOptions};
+use crate::service::wake::SchedulerView as _;
+use crate::service::{Core, CoreParts, MasterKeys, SchedulingOptions, ServiceError, Services};
+use crate::store::{Store, StoreError};
+
+/// What a test may put in the place of the real thing.
+#[derive(Clone)]
+pub struct Wiring {
+    pub clock: SharedClock,
+    pub faults: Arc<dyn Faults>,
+    /// Renders `/metrics`.
+    pub metrics: RenderMetrics,
+}
+
+impl Default for Wiring {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), faults: Arc::new(NoFaults), metrics: Arc::new(String::new) }
+    }
+}
+
+impl std::fmt::Debug for Wiring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wiring").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("MASTER_KEY is not set; make one with `openssl rand -base64 32` and keep it: without it, stored BSP credentials cannot be read again")]
+    NoMasterKey,
+    #[error("the database cannot be used")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error("the BSP clients cannot be made")]
+    Bsp(#[from] bsp::BuildError),
+    #[error("the scheduler cannot start")]
+    Scheduler(#[from] SchedulerError),
+    #[error(transparent)]
+    Http(#[from] server::StartError),
+}
+
+/// What a core needs besides the store.
+struct Foundation {
+    bsp: bsp::Options,
+    keys: MasterKeys,
+    scheduling: SchedulingOptions,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    services: Services,
+    schema: Schema,
+    scheduler: Scheduler,
+    http: server::Handle,
+    store: Store,
+}
+
+impl App {
+    /// Opens and migrates the database, takes over the work, and serves.
+    pub async fn start(config: Config, wiring: Wiring) -> Result<Self, AppError> {
+        let store = open_store(&config).await?;
+        let foundation = Foundation {
+            bsp: config.bsp,
+            keys: config.keys.ok_or(AppError::NoMasterKey)?,
+            scheduling: config.scheduling,
+        };
+        let core = core(store.clone(), foundation, &wiring.clock)?;
+        let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
+        let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
+        let limited = Arc::clone(&core);
+        let scheduler = Scheduler::start(
+            config.scheduler,
+            dispatch,
+            Arc::clone(&wiring.clock),
+            config.node_name,
+            Arc::new(move || limited.bsps().limiter_states()),
+            wiring.faults,
+        )
+        .await?;
+        core.connect(Arc::new(scheduler.clone()));
+        let services = Services::new(&core, jobs, Arc::new(scheduler.clone()));
+        let schema = graphql::build(services.clone(), config.graphql);
+        let parts = server::Parts {
+            schema: schema.clone(),
+            authenticate: Arc::new(Tokens(services.access.clone())),
+            readiness: Arc::new(Parts { store: store.clone(), scheduler: scheduler.clone() }),
+            metrics: wiring.metrics,
+        };
+        let http = server::start(config.http, parts)?;
+        Ok(Self { services, schema, scheduler, http, store })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// The use cases.
+    pub const fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The API, for calling without HTTP.
+    pub const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The scheduler.
+    pub const fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// Stops cleanly: jobs first, so that what they end with is still seen; then requests; then the database.
+    pub async fn stop(self) {
+        self.scheduler.drain().await;
+        self.http.stop().await;
+        if let Err(error) = self.store.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
+
+/// Opens the database of `config` and brings its tables up to date.
+pub async fn open_store(config: &Config) -> Result<Store, AppError> {
+    let store = Store::open(&config.store).await?;
+    let applied = store.migrate().await?;
+    if !applied.is_empty() {
+        tracing::info!(migrations = applied.len(), backend = store.backend(), "brought the database up to date");
+    }
+    Ok(store)
+}
+
+/// Tokens without a server, for the command line.
+pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
+    let store = open_store(&config).await?;
+    let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
+    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling };
+    let clock: SharedClock = Arc::new(SystemClock);
+    Ok(AccessService::new(core(store, foundation, &clock)?))
+}
+
+fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc<Core>, AppError> {
+    Ok(Core::new(CoreParts {
+        store,
+        clock: Arc::clone(clock),
+        bus: Arc::new(LocalBus::default()),
+        cache: Arc::new(LocalCache::default()),
+        bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
+        keys: foundation.keys,
+        scheduling: foundation.scheduling,
+    }))
+}
+
+/// The kinds of jobs that this program can run; a new kind is a file in `service::job` and a line here.
+fn jobs(usage_lookback_days: u32, retention: RetentionOptions) -> Registry {
+    Registry::default().with(DailyUsage::new(usage_lookback_days)).with(Backfill).with(Retention::new(retention))
+}
+
+/// Tells `http` whose token it is.
+struct Tokens(AccessService);
+
+#[async_trait]
+impl Authenticate for Tokens {
+    async fn authenticate(&self, secret: &str) -> Result<Option<Data>, AuthFault> {
+        let caller =
+            self.0.authenticate(secret).await.map_err(|error| AuthFault::Unavailable(Box::new(error)))?;
+        Ok(caller.map(|caller| {
+            let mut data = Data::default();
+            data.insert(caller);
+            data
+        }))
+    }
+}
+
+/// How long a part may take to say that it is there.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+
+/// Tells `http` which part is not ready.
+struct Parts {
+    store: Store,
+    scheduler: Scheduler,
+}
+
+#[async_trait]
+impl Readiness for Parts {
+    async fn check(&self) -> Vec<Part> {
+        let database = match tokio::time::timeout(READY_WITHIN, self.store.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("no answer within a second".to_owned()),
+        };
+        let report = self.scheduler.report().await;
+        let draining = report.nodes.iter().any(|node| node.draining);
+        let scheduler = draining.then(|| "takes no more work".to_owned());
+        [("database", database), ("scheduler", scheduler)]
+            .into_iter()
+            .map(|(name, detail)| Part { name, ready: detail.is_none(), detail })
+            .collect()
+    }
+}

@@ -1,1 +1,340 @@
-//! config
+//! Settings: from the environment, then a TOML file, then defaults; checked once, before anything starts.
+
+mod reader;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+
+use crate::domain::job::RetryPolicy;
+use crate::service::job::RetentionOptions;
+use crate::service::{MasterKeys, SchedulingOptions};
+use crate::{bsp, graphql, http, scheduler, store, telemetry};
+
+use reader::{Reader, Setting};
+pub use reader::{BadSetting, Listed, Source};
+
+/// Everything that can be set.
+#[derive(Debug)]
+pub struct Config {
+    pub store: store::Options,
+    pub http: http::server::Options,
+    pub graphql: graphql::Options,
+    pub bsp: bsp::Options,
+    pub scheduler: scheduler::Options,
+    pub scheduling: SchedulingOptions,
+    pub retention: RetentionOptions,
+    pub telemetry: telemetry::Options,
+    /// `None`: not set, so nothing can be sealed or opened.
+    pub keys: Option<MasterKeys>,
+    pub node_name: String,
+    pub usage_lookback_days: u32,
+    /// Every setting with its source, in the order in which they are read.
+    pub listed: Vec<Listed>,
+}
+
+/// Why there are no settings to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the configuration file {path} cannot be read")]
+    Unreadable { path: String, source: std::io::Error },
+    #[error("the configuration file {path} is not TOML")]
+    NotToml { path: String, source: Box<toml::de::Error> },
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Bad(Vec<BadSetting>),
+}
+
+impl Config {
+    /// Reads the settings of this process.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let file = file.map(read_file).transpose()?.unwrap_or_default();
+        Self::from_sources(environment, file)
+    }
+
+    /// Reads settings from these instead of the process's own environment.
+    pub fn from_sources(
+        environment: BTreeMap<String, String>,
+        file: BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(environment, file);
+        let mut config = Self {
+            store: store_options(&mut reader),
+            http: http_options(&mut reader),
+            graphql: graphql_options(&mut reader),
+            bsp: bsp_options(&mut reader),
+            scheduler: scheduler_options(&mut reader),
+            scheduling: scheduling_options(&mut reader),
+            retention: retention_options(&mut reader),
+            telemetry: telemetry_options(&mut reader),
+            keys: reader.take(
+                secret("MASTER_KEY", "seals BSP credentials: 32 random bytes in base64; several with commas while it is rotated"),
+                |text| match text {
+                    "" => Ok(None),
+                    text => MasterKeys::parse(&SecretString::from(text)).map(Some).map_err(|error| error.to_string()),
+                },
+            ),
+            node_name: reader.take(setting("NODE_NAME", "wabacus", "this node's name, in logs and in `scheduler`"), not_empty),
+            usage_lookback_days: reader.take(
+                setting("USAGE_LOOKBACK_DAYS", "7", "days before yesterday that are pulled again each morning"),
+                number(0..=90),
+            ),
+            listed: Vec::new(),
+        };
+        let redis = setting("REDIS_URL", "", "not used yet: cache and bus are in this process");
+        reader.take(redis, |text| match text {
+            "" => Ok(()),
+            _ => Err("expected nothing: this version keeps cache and bus in its own process".to_owned()),
+        });
+        config.http.introspection = config.graphql.introspection;
+        config.listed = reader.finish().map_err(ConfigError::Bad)?;
+        Ok(config)
+    }
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
+    let table: toml::Table =
+        text.parse().map_err(|source| ConfigError::NotToml { path: name, source: Box::new(source) })?;
+    let plain = |value: toml::Value| match value {
+        toml::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(table.into_iter().map(|(name, value)| (name, plain(value))).collect())
+}
+
+const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default, meaning, secret: false }
+}
+
+const fn secret(name: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default: "", meaning, secret: true }
+}
+
+/// Accepts a number within a range.
+fn number<T: FromStr + PartialOrd + Display>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+fn nonzero(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<NonZeroU32, String> {
+    let number = number(range);
+    move |text| number(text).and_then(|number| NonZeroU32::new(number).ok_or_else(|| "expected at least 1".to_owned()))
+}
+
+/// Accepts whole seconds within a range.
+fn seconds(range: RangeInclusive<i64>) -> impl Fn(&str) -> Result<TimeDelta, String> {
+    let number = number(range);
+    move |text| number(text).map(TimeDelta::seconds)
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" | "1" => Ok(true),
+        "off" | "false" | "0" => Ok(false),
+        _ => Err("expected on or off".to_owned()),
+    }
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected some text".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn http_url(text: &str) -> Result<url::Url, String> {
+    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| "expected an http:// or https:// address".to_owned())
+}
+
+/// Accepts a number of days, or `keep` for ever.
+fn days_or_keep(text: &str) -> Result<Option<TimeDelta>, String> {
+    if text == "keep" {
+        return Ok(None);
+    }
+    let days = text.parse().ok().filter(|days| (1..=3_650).contains(days));
+    days.map(|days| Some(TimeDelta::days(days))).ok_or_else(|| "expected 1 to 3650 days, or keep".to_owned())
+}
+
+fn store_options(reader: &mut Reader) -> store::Options {
+    let url = setting("DATABASE_URL", "sqlite://wabacus.db", "where the data is: sqlite://FILE or postgres://...");
+    let readers = setting("DATABASE_READERS", "8", "connections that read");
+    let durable = setting("DATABASE_DURABLE", "off", "SQLite only: survive a power cut without losing the last moments");
+    store::Options {
+        url: reader.take(url, |text| {
+            let options = store::Options { url: text.to_owned(), ..store::Options::default() };
+            options.validate().map(|()| text.to_owned()).map_err(|bad| bad.accepted)
+        }),
+        readers_max: reader.take(readers, number(1..=500)),
+        durable: reader.take(durable, switch),
+    }
+}
+
+fn http_options(reader: &mut Reader) -> http::server::Options {
+    let defaults = http::server::Options::default();
+    let origins = setting("CORS_ORIGINS", "", "origins whose pages may call the API, with commas between");
+    http::server::Options {
+        bind: reader.take(setting("BIND", "127.0.0.1:8080", "address and port to listen on"), |text| {
+            text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:8080 or [::]:8080".to_owned())
+        }),
+        body_bytes_max: reader.take(
+            setting("BODY_BYTES_MAX", "1048576", "largest body of a request, in bytes"),
+            number(1_024..=64 * 1_024 * 1_024),
+        ),
+        cors_origins: reader.take(origins, |text| {
+            let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+            origins.map(|origin| http_url(origin).map(|_| origin.to_owned())).collect()
+        }),
+        graphiql: reader.take(setting("GRAPHIQL", "on", "whether /graphiql is served: on or off"), switch),
+        selections_max: reader.take(
+            setting("SELECTIONS_MAX", "5000", "fields of a query, with its fragments expanded"),
+            number(100..=1_000_000),
+        ),
+        ..defaults
+    }
+}
+
+fn graphql_options(reader: &mut Reader) -> graphql::Options {
+    graphql::Options {
+        depth_max: reader.take(setting("DEPTH_MAX", "15", "how deep a query may nest"), number(5..=100)),
+        complexity_max: reader.take(
+            setting("COMPLEXITY_MAX", "50000", "how much a query may weigh: a field counts 1 for each entry of the lists around it"),
+            number(100..=10_000_000),
+        ),
+        aliases_max: reader.take(setting("ALIASES_MAX", "100", "aliases of a query"), number(1..=10_000)),
+        introspection: reader
+            .take(setting("INTROSPECTION", "on", "whether the schema may be asked for itself: on or off"), switch),
+        ..graphql::Options::default()
+    }
+}
+
+fn bsp_options(reader: &mut Reader) -> bsp::Options {
+    let defaults = bsp::Options::default();
+    let interakt = setting("INTERAKT_API", "https://graph.facebook.com/v23.0", "the Graph API that Interakt channels are asked through");
+    let token = secret("INTERAKT_TOKEN", "Graph token of Interakt channels that have none of their own");
+    bsp::Options {
+        gupshup_url: reader.take(
+            setting("GUPSHUP_PARTNER_API", "https://partner.gupshup.io", "Gupshup's partner API"),
+            http_url,
+        ),
+        interakt_url: reader.take(interakt, http_url),
+        interakt_token: reader
+            .take(token, |text| Ok::<_, String>(Some(text).filter(|text| !text.is_empty()).map(SecretString::from))),
+        request_timeout: reader
+            .take(setting("BSP_TIMEOUT_SECONDS", "30", "for one request to a BSP with its whole body"), |text| {
+                number(1..=600)(text).map(Duration::from_secs)
+            }),
+        gupshup_per_minute: reader
+            .take(setting("GUPSHUP_PER_MINUTE", "10", "usage requests for one Gupshup app"), nonzero(1..=10_000)),
+        graph_per_hour: reader.take(
+            setting("GRAPH_PER_HOUR", "200", "requests for one WhatsApp Business Account"),
+            nonzero(1..=100_000),
+        ),
+        bsp_per_second: reader
+            .take(setting("BSP_PER_SECOND", "20", "requests to one BSP, all accounts together"), nonzero(1..=10_000)),
+        ..defaults
+    }
+}
+
+fn scheduler_options(reader: &mut Reader) -> scheduler::Options {
+    let deadline = setting("JOB_DEADLINE_SECONDS", "1800", "a job that takes longer is stopped, a failed attempt");
+    scheduler::Options {
+        jobs_max: reader.take(setting("JOBS_MAX", "64", "jobs that run at the same time"), number(1..=10_000)),
+        job_deadline: reader.take(deadline, seconds(1..=86_400)),
+        drain: reader
+            .take(setting("DRAIN_SECONDS", "20", "what a stop gives running jobs before it puts them back"), seconds(0..=600)),
+        ..scheduler::Options::default()
+    }
+}
+
+fn scheduling_options(reader: &mut Reader) -> SchedulingOptions {
+    let window = setting("HERD_WINDOW_SECONDS", "900", "organisations with the same time are spread over this long");
+    SchedulingOptions {
+        herd_window: reader.take(window, seconds(0..=7_200)),
+        retry: RetryPolicy {
+            attempts_max: reader
+                .take(setting("RETRY_ATTEMPTS", "8", "attempts of a run before it is dead-lettered"), number(1..=100)),
+            delay_base: reader
+                .take(setting("RETRY_BASE_SECONDS", "30", "longest delay before the second attempt; it doubles"), seconds(1..=3_600)),
+            delay_max: reader.take(
+                setting("RETRY_CAP_SECONDS", "3600", "longest delay before any attempt"),
+                seconds(1..=86_400),
+            ),
+        },
+    }
+}
+
+fn retention_options(reader: &mut Reader) -> RetentionOptions {
+    RetentionOptions {
+        payloads: reader
+            .take(setting("RETENTION_PAYLOADS_DAYS", "90", "how long BSP payloads are kept, or keep"), days_or_keep),
+        finished_runs: reader
+            .take(setting("RETENTION_RUNS_DAYS", "30", "how long runs that ended well are kept, or keep"), days_or_keep),
+        failed_runs: reader
+            .take(setting("RETENTION_FAILED_RUNS_DAYS", "180", "how long runs that failed are kept, or keep"), days_or_keep),
+    }
+}
+
+fn telemetry_options(reader: &mut Reader) -> telemetry::Options {
+    telemetry::Options {
+        filter: reader.take(setting("LOG", "info", "what is logged, such as info or wabacus=debug,info"), not_empty),
+        format: reader
+            .take(setting("LOG_FORMAT", "text", "text or json"), |text| {
+                text.parse().map_err(|_| "expected text or json".to_owned())
+            }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_accepted_and_listed_with_their_meaning() {
+        let config = Config::from_sources(map(&[]), map(&[])).unwrap();
+        assert!(config.listed.len() > 30);
+        assert!(config.listed.iter().all(|listed| listed.source == Source::Default && !listed.meaning.is_empty()));
+        assert_eq!(config.scheduling, SchedulingOptions::default());
+        assert_eq!(config.retention, RetentionOptions::default());
+    }
+
+    #[test]
+    fn the_environment_outweighs_the_file_and_secrets_are_not_shown() {
+        let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let environment = map(&[("BIND", "127.0.0.1:1"), ("MASTER_KEY", key)]);
+        let config = Config::from_sources(environment, map(&[("bind", "127.0.0.1:2"), ("jobs_max", "3")])).unwrap();
+        assert_eq!(config.http.bind.port(), 1);
+        assert_eq!(config.scheduler.jobs_max, 3);
+        assert!(!format!("{:?}", config.listed).contains("AAAA"));
+    }
+
+    #[test]
+    fn every_bad_setting_is_named_with_its_value_and_what_is_accepted() {
+        let environment = map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "redis://x")]);
+        let ConfigError::Bad(bad) = Config::from_sources(environment, map(&[("jobsmax", "3")])).unwrap_err() else {
+            panic!("expected bad settings")
+        };
+        let names: Vec<_> = bad.iter().map(|bad| bad.name.as_str()).collect();
+        assert_eq!(names, ["BIND", "JOBS_MAX", "MASTER_KEY", "REDIS_URL", "JOBSMAX"]);
+        assert!(bad[1].to_string().contains("from 1 to 10000"), "{}", bad[1]);
+        assert!(!bad[2].to_string().contains("short"));
+    }
+}

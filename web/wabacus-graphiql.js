@@ -9,12 +9,14 @@
 
   const starter = `# Welcome to Wabacus.
 #
-# 1. Paste a token into "Headers" below, behind "Bearer ". \`wabacus demo\` prints
-#    some; \`wabacus token create\` makes one. Without one, only the schema is shown.
-# 2. Run the query: Ctrl-Enter, or the round button.
-# 3. The book at the top left explains every type and field; Ctrl-Space completes.
+# 1. Paste a token into "Headers" below,
+#    behind "Bearer ". "wabacus demo" prints
+#    some, "wabacus token create" makes one.
+# 2. Run the query: Ctrl-Enter or the button.
+# 3. The book, top left, explains every type;
+#    Ctrl-Space completes what you type.
 #
-# Subscriptions run here too, with the same token.
+# Subscriptions run here with the same token.
 
 query WhoAmI {
   viewer {

@@ -1,1 +1,21 @@
-//! graphql
+//! The GraphQL API. Resolvers parse, authorise, call a service and map; the rules are the services'. One file for each noun.
+
+mod access;
+mod account_usage;
+mod audit;
+mod channel;
+mod connection;
+mod error;
+mod job_run;
+mod loader;
+mod node;
+mod organisation;
+mod scalar;
+mod schedule;
+mod scheduler;
+mod schema;
+mod subscription;
+mod token;
+mod viewer;
+
+pub use schema::{Mutation, Options, Query, Schema, Subscription, build, sdl};

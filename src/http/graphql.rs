@@ -9,6 +9,10 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request};
+use std::time::Duration;
+
+/// A body that takes longer is a client that has gone, or one that wants to hold a connection.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Answers any method on `/graphql`.
 pub(super) async fn handle<E: Executor>(
@@ -75,7 +79,11 @@ async fn read_body(
     if announced.is_some_and(|bytes: usize| bytes > body_bytes_max) {
         return Err(too_large());
     }
-    match payload.to_bytes_limited(body_bytes_max).await {
+    let Ok(body) = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(body_bytes_max)).await else {
+        let message = "The body did not arrive in time.";
+        return Err(response::refusal(StatusCode::REQUEST_TIMEOUT, media, "BAD_USER_INPUT", message));
+    };
+    match body {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(_)) => {
             let message = "The body ended before it was complete.";

@@ -2,8 +2,9 @@
 
 use super::selection;
 use async_graphql::{Data, ErrorExtensionValues, Executor, Request, Response, ServerError};
-use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// The schema behind the limits that have to hold before validation starts.
@@ -32,14 +33,22 @@ impl<E: Executor> Guarded<E> {
 impl<E: Executor> Executor for Guarded<E> {
     async fn execute(&self, request: Request) -> Response {
         match self.admit(request) {
-            Ok(request) => coded(self.schema.execute(request).await),
+            // A panic costs its own operation only. Nothing of the operation is looked at afterwards, and what it shares
+            // with others is behind locks that know about panics.
+            Ok(request) => AssertUnwindSafe(self.schema.execute(request))
+                .catch_unwind()
+                .await
+                .map_or_else(|_| Response::from_errors(vec![panicked()]), coded),
             Err(refusal) => Response::from_errors(vec![refusal]),
         }
     }
 
     fn execute_stream(&self, request: Request, session_data: Option<Arc<Data>>) -> BoxStream<'static, Response> {
         match self.admit(request) {
-            Ok(request) => self.schema.execute_stream(request, session_data).map(coded).boxed(),
+            Ok(request) => AssertUnwindSafe(self.schema.execute_stream(request, session_data))
+                .catch_unwind()
+                .map(|result| result.map_or_else(|_| Response::from_errors(vec![panicked()]), coded))
+                .boxed(),
             Err(refusal) => stream::once(async { Response::from_errors(vec![refusal]) }).boxed(),
         }
     }
@@ -67,8 +76,20 @@ fn coded(mut response: Response) -> Response {
 }
 
 fn bad_input(message: String) -> ServerError {
+    with_code(message, "BAD_USER_INPUT")
+}
+
+/// The panic's own message went to stderr by the hook; the client gets an id to quote, and nothing else.
+fn panicked() -> ServerError {
+    let id = format!("{:032x}", rand::random::<u128>());
+    tracing::error!(error.id = %id, "a GraphQL operation panicked");
+    with_code(format!("Internal error {id}"), "INTERNAL")
+}
+
+/// An error that the schema knows nothing of.
+pub(super) fn with_code(message: String, code: &str) -> ServerError {
     let mut extensions = ErrorExtensionValues::default();
-    extensions.set("code", "BAD_USER_INPUT");
+    extensions.set("code", code);
     let mut error = ServerError::new(message, None);
     error.extensions = Some(extensions);
     error

@@ -203,7 +203,10 @@ fn cors(origins: &[String]) -> Cors {
         .allowed_header("x-request-id")
         .expose_headers(["x-request-id", "retry-after"])
         .max_age(3600);
-    origins.iter().fold(allowed, |allowed, origin| allowed.allowed_origin(origin))
+    // An origin has no path, but people write "https://app.example.com/". What has no host would serialise to "null".
+    let origins = origins.iter().filter_map(|origin| Some(url::Url::parse(origin).ok()?.origin()));
+    let origins = origins.filter(url::Origin::is_tuple).map(|origin| origin.ascii_serialization());
+    origins.fold(allowed, |allowed, origin| allowed.allowed_origin(&origin))
 }
 
 async fn not_found() -> HttpResponse {

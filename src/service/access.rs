@@ -143,7 +143,8 @@ pub struct AccessService {
 }
 
 impl AccessService {
-    pub(super) const fn new(core: Arc<Core>) -> Self {
+    /// Tokens over `core`.
+    pub const fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
 
@@ -243,10 +244,11 @@ impl AccessService {
         let work = self.core.begin().await?;
         let token = store::token::find(work.tx(), id).await?;
         let organisation = token.and_then(|token| token.organisation_id);
+        let Some(hash) = store::token::hash_of(work.tx(), id).await? else { return Ok(false) };
         let revoked = store::token::revoke(work.tx(), id, work.now()).await?;
         work.audit(caller, "revokeToken", organisation, Some(id.to_string()), json!({ "revoked": revoked })).await?;
         work.commit().await?;
-        // PENDING(store): forget by hash
+        self.core.cache().remove(&cache_key(&hash)).await;
         Ok(revoked)
     }
 

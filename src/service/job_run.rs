@@ -222,6 +222,7 @@ impl JobRunService {
         Ok(run)
     }
 
+    /// Writes down what a caller made of a run that is not running, or asks the one that is to stop.
     async fn save(
         &self,
         work: &mut UnitOfWork<'_>,
@@ -229,11 +230,16 @@ impl JobRunService {
         action: &str,
         run: &JobRun,
     ) -> Result<(), ServiceError> {
-        let epoch = 0; // PENDING(store)
-        store::job_run::save_many(work.tx(), std::slice::from_ref(run), epoch, work.now()).await?;
-        work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run.clone()) });
+        let organisation = run.organisation_id;
+        if run.state == JobRunState::Running {
+            store::job_run::request_cancel(work.tx(), organisation, run.id, work.now()).await?;
+        } else {
+            // Nobody holds it, so it belongs to no epoch.
+            store::job_run::save_many(work.tx(), std::slice::from_ref(run), 0, work.now()).await?;
+        }
+        work.say(organisation, Fact::JobRunChanged { run: Box::new(run.clone()) });
         let details = json!({ "kind": run.kind, "state": run.state });
-        work.audit(caller, action, Some(run.organisation_id), Some(run.id.to_string()), details).await
+        work.audit(caller, action, Some(organisation), Some(run.id.to_string()), details).await
     }
 
     /// The run with this id, whosever it is.

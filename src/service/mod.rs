@@ -44,8 +44,7 @@ pub struct Services {
 
 impl Services {
     /// Puts the services together. `jobs` are the kinds of jobs that this program can run.
-    pub fn new(core: &Arc<Core>, jobs: job::Registry, scheduler: Arc<dyn wake::SchedulerView>) -> Self {
-        let jobs = Arc::new(jobs);
+    pub fn new(core: &Arc<Core>, jobs: Arc<job::Registry>, scheduler: Arc<dyn wake::SchedulerView>) -> Self {
         Self {
             access: access::AccessService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),

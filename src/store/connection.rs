@@ -1,12 +1,39 @@
 //! The pools: on SQLite one writer and several readers of the same file, on PostgreSQL one pool for both.
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use log::LevelFilter;
+use migration::Migrator;
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
+};
+use sea_orm_migration::MigratorTrait as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::StoreError;
 use crate::domain::input::BadInput;
 
 /// A transaction that may write. Dropped without [`Store::commit`], it leaves nothing behind.
 pub type Transaction = DatabaseTransaction;
+
+/// How long somebody waits for a connection before the database counts as not available.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long SQLite waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A PostgreSQL connection that rested for so long is asked whether it still lives before it is used.
+const IDLE_UNCHECKED_MAX: Duration = Duration::from_secs(30);
+
+/// A statement that takes longer is logged.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The lock that two processes which migrate one PostgreSQL database at once contend for. The number means nothing.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7216094421031)";
 
 /// Where the database is and how it is used.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +55,7 @@ impl Default for Options {
 }
 
 impl std::fmt::Debug for Options {
+    /// Without the address, which may hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("readers_max", &self.readers_max)
@@ -36,14 +64,43 @@ impl std::fmt::Debug for Options {
     }
 }
 
+/// The two kinds of database, with what is needed to connect.
+enum Address {
+    Sqlite(SqliteConnectOptions),
+    Postgres(Box<PgConnectOptions>),
+}
+
 impl Options {
-    /// Whether these can work at all, before anything is opened.
+    /// Whether these can work at all, before anything is opened. The address is not quoted back: it may hold a password.
     pub fn validate(&self) -> Result<(), BadInput> {
-        Ok(())
+        if self.readers_max == 0 {
+            return Err(BadInput::new("readers_max", self.readers_max, "expected at least 1"));
+        }
+        self.address().map(drop)
+    }
+
+    fn address(&self) -> Result<Address, BadInput> {
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        let refuse = |accepted: &str| BadInput::new("url", format_args!("{scheme}:..."), accepted);
+        match scheme {
+            "sqlite" if self.url.contains(":memory:") || self.url.contains("mode=memory") => {
+                Err(refuse("SQLite in memory is not supported, expected a file such as sqlite://wabacus.db"))
+            }
+            "sqlite" => {
+                let options = SqliteConnectOptions::from_str(&self.url);
+                options.map(Address::Sqlite).map_err(|_| refuse("expected a file such as sqlite://wabacus.db"))
+            }
+            "postgres" | "postgresql" => {
+                let options = PgConnectOptions::from_str(&self.url);
+                let accepted = "expected an address such as postgres://user:password@host:5432/database";
+                options.map(|options| Address::Postgres(Box::new(options))).map_err(|_| refuse(accepted))
+            }
+            _ => Err(refuse("expected sqlite:// and a file, or postgres:// and an address")),
+        }
     }
 }
 
-/// The database.
+/// The database. Clones share its pools.
 #[derive(Debug, Clone)]
 pub struct Store {
     reader: DatabaseConnection,
@@ -51,22 +108,38 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the pools and makes sure that the database answers. A SQLite file is created if missing.
+    /// Opens the pools and makes sure that the database answers. A SQLite file is created if missing; its directory is not.
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
-        todo!("{options:?}")
+        let address = options.address().map_err(|error| DbErr::Custom(error.to_string()))?;
+        let store = match address {
+            Address::Sqlite(address) => open_sqlite(address, options).await,
+            Address::Postgres(address) => open_postgres(*address, options).await,
+        }
+        .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
+        store.ping().await?;
+        Ok(store)
     }
 
-    /// Brings the tables up to this program's version; the names of what was applied.
+    /// Brings the tables up to this program's version, all or nothing; the names of what was applied. Several processes may
+    /// call this at once.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        todo!("{:?}", self.writer)
+        let tx = self.begin().await?;
+        if tx.get_database_backend() == DbBackend::Postgres {
+            tx.execute_unprepared(MIGRATION_LOCK).await?;
+        }
+        let pending = Migrator::get_pending_migrations(&tx).await?;
+        Migrator::up(&tx, None).await?;
+        Self::commit(tx).await?;
+        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
     }
 
-    /// The names of what [`Store::migrate`] would apply.
+    /// The names of what [`Store::migrate`] would apply. Writes nothing.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        todo!()
+        let pending = Migrator::get_pending_migrations_read_only(&self.reader).await?;
+        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
     }
 
-    /// For reading outside of a transaction.
+    /// For reading outside of a transaction. On SQLite it cannot write.
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
     }
@@ -74,26 +147,86 @@ impl Store {
     /// Begins a transaction that may write. On SQLite it waits for its turn, and then no other can write until it ends: keep
     /// it short, and use only the transaction inside it.
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
-        todo!()
+        // Deferred, as is the default, a transaction that reads before it writes fails whenever another wrote in between, and
+        // no waiting helps.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        Ok(self.writer.begin_with_options(options).await?)
     }
 
     /// Makes what the transaction did final.
     pub async fn commit(tx: Transaction) -> Result<(), StoreError> {
-        todo!("{tx:?}")
+        Ok(tx.commit().await?)
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        Ok(self.reader.ping().await?)
     }
 
     /// `sqlite` or `postgres`.
     pub fn backend(&self) -> &'static str {
-        todo!()
+        match self.reader.get_database_backend() {
+            DbBackend::Sqlite => "sqlite",
+            DbBackend::Postgres | DbBackend::MySql | _ => "postgres",
+        }
     }
 
     /// Closes the pools once what runs is done.
     pub async fn close(self) -> Result<(), StoreError> {
-        todo!()
+        self.reader.close().await?;
+        Ok(self.writer.close().await?)
     }
+}
+
+async fn open_sqlite(address: SqliteConnectOptions, options: &Options) -> Result<Store, sqlx::Error> {
+    let synchronous = if options.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
+    let address = address
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .synchronous(synchronous)
+        .pragma("temp_store", "memory")
+        .log_statements(LevelFilter::Off)
+        .log_slow_statements(LevelFilter::Warn, SLOW);
+    // Neither pool lets go of a connection: a file needs no rest, and the last one to go would fold the log into the file.
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    // The writer comes first, because it makes the file and turns on the write-ahead log.
+    let writer_address = address.clone().create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+    let writer = pool().max_connections(1).connect_with(writer_address).await?;
+    let reader_address = address.create_if_missing(false).read_only(true);
+    let reader = pool().max_connections(options.readers_max).connect_with(reader_address).await?;
+    Ok(Store {
+        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+    })
+}
+
+async fn open_postgres(address: PgConnectOptions, options: &Options) -> Result<Store, sqlx::Error> {
+    let address = address
+        .application_name("wabacus")
+        .log_statements(LevelFilter::Off)
+        .log_slow_statements(LevelFilter::Warn, SLOW);
+    // A connection that was in use a moment ago is not asked first: the question costs a third of the work.
+    let pool = PgPoolOptions::new()
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_connections(options.readers_max)
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                let rested = about.idle_for > IDLE_UNCHECKED_MAX;
+                Ok(!rested || connection.ping().await.is_ok())
+            })
+        })
+        .connect_with(address)
+        .await?;
+    let both = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    Ok(Store { reader: both.clone(), writer: both })
 }

@@ -1,11 +1,13 @@
 //! What can go wrong with the database, sorted by what a caller can do about it.
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr};
+use sqlx::error::{DatabaseError, ErrorKind};
 
 /// Why the database did not do what it was asked to. What was not found is no error: see the `Option`s.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A row with this key is there already; `what` names the constraint as the database does.
+    /// A row with this key is there already; `what` is the table and the columns of the key, joined by underscores
+    /// (`organisation_external_id`).
     #[error("a row with the same {what} exists")]
     Unique { what: String },
     /// The database could not be reached or was too busy; the same may work later.
@@ -23,7 +25,89 @@ pub enum StoreError {
 }
 
 impl From<DbErr> for StoreError {
+    /// The one place where the driver's errors are sorted.
     fn from(error: DbErr) -> Self {
-        Self::Other(error)
+        match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error),
+            DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
+                match of_driver(cause) {
+                    Meaning::Unique(what) => Self::Unique { what },
+                    Meaning::Unavailable => Self::Unavailable(error),
+                    Meaning::Other => Self::Other(error),
+                }
+            }
+            DbErr::Exec(RuntimeErr::Internal(_)) | DbErr::Query(RuntimeErr::Internal(_)) => Self::Other(error),
+            DbErr::Json(what) | DbErr::Type(what) => Self::Corrupt { what: what.clone() },
+            DbErr::TryIntoErr { from, into, .. } => Self::Corrupt { what: format!("{from} is no {into}") },
+            DbErr::ConvertFromU64(_)
+            | DbErr::UnpackInsertId
+            | DbErr::UpdateGetPrimaryKey
+            | DbErr::RecordNotFound(_)
+            | DbErr::AttrNotSet(_)
+            | DbErr::Custom(_)
+            | DbErr::Migration(_)
+            | DbErr::RecordNotInserted
+            | DbErr::RecordNotUpdated
+            | DbErr::BackendNotSupported { .. }
+            | DbErr::KeyArityMismatch { .. }
+            | DbErr::PrimaryKeyNotSet { .. }
+            | DbErr::RbacError(_)
+            | DbErr::AccessDenied { .. }
+            | DbErr::MutexPoisonError
+            | _ => Self::Other(error),
+        }
     }
+}
+
+enum Meaning {
+    Unique(String),
+    Unavailable,
+    Other,
+}
+
+fn of_driver(error: &sqlx::Error) -> Meaning {
+    match error {
+        sqlx::Error::Database(error) => of_database(error.as_ref()),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => Meaning::Unavailable,
+        _ => Meaning::Other,
+    }
+}
+
+fn of_database(error: &dyn DatabaseError) -> Meaning {
+    if error.kind() == ErrorKind::UniqueViolation {
+        return Meaning::Unique(unique_key(error));
+    }
+    match error.code().as_deref().unwrap_or_default() {
+        // PostgreSQL: connection lost, too few resources, shutting down, serialisation failed, deadlock, lock not available.
+        // See its manual, appendix A.
+        code if code.len() == 5 => {
+            let passing = code.starts_with("08")
+                || code.starts_with("53")
+                || code.starts_with("57P")
+                || matches!(code, "40001" | "40P01" | "55P03");
+            if passing { Meaning::Unavailable } else { Meaning::Other }
+        }
+        // SQLite: the low byte is 5 (busy) or 6 (locked). See https://sqlite.org/rescode.html.
+        code => match code.parse::<u32>().map(|code| code & 0xff) {
+            Ok(5 | 6) => Meaning::Unavailable,
+            Ok(_) | Err(_) => Meaning::Other,
+        },
+    }
+}
+
+/// PostgreSQL names the index, `organisation_external_id_key`; SQLite lists the columns,
+/// `UNIQUE constraint failed: organisation.external_id`. Both become `organisation_external_id`.
+fn unique_key(error: &dyn DatabaseError) -> String {
+    if let Some(index) = error.constraint() {
+        return index.trim_end_matches("_key").to_owned();
+    }
+    let columns = error.message().rsplit_once(": ").map_or("key", |(_, columns)| columns);
+    let table = columns.split_once('.').map_or(columns, |(table, _)| table);
+    let names = columns.split(", ").filter_map(|column| column.split_once('.')).map(|(_, name)| name);
+    std::iter::once(table).chain(names).collect::<Vec<_>>().join("_")
 }

@@ -1,17 +1,58 @@
 //! The event log: what happened, numbered per organisation and over all.
 
+use std::collections::{BTreeMap, HashMap};
+
+use entity::event::{ActiveModel, Column, Entity, Model};
+use entity::event_sequence;
+use sea_orm::sea_query::Query;
+use sea_orm::{
+    ActiveValue, ColumnTrait as _, DbBackend, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _, Select, Statement, Value,
+};
+use uuid::Uuid;
+
+use super::row::{self, ROWS_MAX, corrupt, read_all};
 use super::{Db, StoreError, Transaction};
 use crate::domain::clock::Instant;
-use crate::domain::event::{Event, FactKind, NewEvent};
+use crate::domain::event::{Event, Fact, FactKind, NewEvent};
 use crate::domain::id::OrganisationId;
 
 /// Adds events to the log, in their order. Call it last in the transaction: on PostgreSQL it takes a lock that is held until
 /// the transaction ends, so that positions are committed in the order in which they count.
 pub async fn append(tx: &Transaction, events: &[NewEvent], now: Instant) -> Result<Vec<Event>, StoreError> {
-    todo!()
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(ORDER_LOCK).await?;
+    }
+    let mut next = take_sequences(tx, events).await?;
+    let mut appended = Vec::with_capacity(events.len());
+    for batch in events.chunks(ROWS_MAX) {
+        let mut rows = Vec::with_capacity(batch.len());
+        for event in batch {
+            let sequence = next.entry(event.organisation_id).or_default();
+            rows.push(to_row(event, *sequence, now)?);
+            appended.push(Event {
+                organisation_id: event.organisation_id,
+                sequence: *sequence,
+                position: 0,
+                fact: event.fact.clone(),
+                at: now,
+            });
+            *sequence += 1;
+        }
+        let positions = insert(tx, rows).await?;
+        let start = appended.len() - batch.len();
+        for event in appended.iter_mut().skip(start) {
+            let position = positions.get(&(event.organisation_id.uuid(), event.sequence));
+            event.position = *position.ok_or_else(|| DbErr::RecordNotInserted)?;
+        }
+    }
+    Ok(appended)
 }
 
-/// The organisation's events of some kinds after a sequence number, oldest first, at most `limit`.
+/// The organisation's events of some kinds (none given: no event) after a sequence number, oldest first, at most `limit`.
 pub async fn after(
     db: &impl Db,
     organisation: OrganisationId,
@@ -19,25 +60,100 @@ pub async fn after(
     kinds: &[FactKind],
     limit: u64,
 ) -> Result<Vec<Event>, StoreError> {
-    todo!()
+    let query = of_kinds(kinds)
+        .filter(Column::OrganisationId.eq(organisation.uuid()))
+        .filter(Column::Sequence.gt(sequence))
+        .order_by_asc(Column::Sequence)
+        .limit(limit);
+    read_all(query.all(db).await?, from_row)
 }
 
-/// The events of all organisations of some kinds after a position, oldest first, at most `limit`.
+/// The events of all organisations of some kinds (none given: no event) after a position, oldest first, at most `limit`.
 pub async fn after_position(
     db: &impl Db,
     position: i64,
     kinds: &[FactKind],
     limit: u64,
 ) -> Result<Vec<Event>, StoreError> {
-    todo!()
+    let query = of_kinds(kinds).filter(Column::Position.gt(position)).order_by_asc(Column::Position).limit(limit);
+    read_all(query.all(db).await?, from_row)
 }
 
 /// The sequence number of the organisation's newest event, 0 if it has none.
 pub async fn last_sequence(db: &impl Db, organisation: OrganisationId) -> Result<i64, StoreError> {
-    todo!()
+    let row = event_sequence::Entity::find_by_id(organisation.uuid()).one(db).await?;
+    Ok(row.map_or(0, |row| row.last))
 }
 
 /// The position of the newest event, 0 if there is none.
 pub async fn last_position(db: &impl Db) -> Result<i64, StoreError> {
-    todo!()
+    let query = Entity::find().select_only().column(Column::Position).order_by_desc(Column::Position);
+    Ok(query.into_tuple().one(db).await?.unwrap_or(0))
+}
+
+/// Held until the transaction ends. The number means nothing.
+const ORDER_LOCK: &str = "SELECT pg_advisory_xact_lock(7216094421032)";
+
+/// Takes as many numbers as each organisation has events; the first of each.
+async fn take_sequences(tx: &Transaction, events: &[NewEvent]) -> Result<HashMap<OrganisationId, i64>, StoreError> {
+    let mut counts: BTreeMap<OrganisationId, i64> = BTreeMap::new();
+    for event in events {
+        *counts.entry(event.organisation_id).or_default() += 1;
+    }
+    let counts: Vec<(OrganisationId, i64)> = counts.into_iter().collect();
+    let mut first = HashMap::with_capacity(counts.len());
+    for batch in counts.chunks(ROWS_MAX) {
+        let places = row::places(batch.len(), 2);
+        let sql = format!(
+            r#"INSERT INTO event_sequence (organisation_id, "last") VALUES {places} ON CONFLICT (organisation_id)
+               DO UPDATE SET "last" = event_sequence."last" + excluded."last" RETURNING organisation_id, "last""#
+        );
+        let values = batch.iter().flat_map(|(id, count)| [Value::from(id.uuid()), Value::from(*count)]);
+        let taken = tx.query_all_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+        let counts: HashMap<OrganisationId, i64> = batch.iter().copied().collect();
+        for row in taken {
+            let id = OrganisationId::from_uuid(row.try_get_by_index(0)?);
+            let last: i64 = row.try_get_by_index(1)?;
+            first.insert(id, last - counts.get(&id).copied().unwrap_or(0) + 1);
+        }
+    }
+    Ok(first)
+}
+
+/// Inserts rows; their positions by organisation and sequence number.
+async fn insert(tx: &Transaction, rows: Vec<ActiveModel>) -> Result<HashMap<(Uuid, i64), i64>, StoreError> {
+    let mut statement = Entity::insert_many(rows).into_query();
+    statement.returning(Query::returning().columns([Column::OrganisationId, Column::Sequence, Column::Position]));
+    let mut positions = HashMap::new();
+    for row in tx.query_all(&statement).await? {
+        positions.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?), row.try_get_by_index(2)?);
+    }
+    Ok(positions)
+}
+
+fn of_kinds(kinds: &[FactKind]) -> Select<Entity> {
+    Entity::find().filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.code())))
+}
+
+fn to_row(event: &NewEvent, sequence: i64, now: Instant) -> Result<ActiveModel, StoreError> {
+    let fact = serde_json::to_value(&event.fact).map_err(|error| DbErr::Custom(error.to_string()))?;
+    Ok(ActiveModel {
+        position: ActiveValue::NotSet,
+        organisation_id: ActiveValue::Set(event.organisation_id.uuid()),
+        sequence: ActiveValue::Set(sequence),
+        kind: ActiveValue::Set(event.fact.kind().code().to_owned()),
+        fact: ActiveValue::Set(fact),
+        at: ActiveValue::Set(now),
+    })
+}
+
+fn from_row(row: Model) -> Result<Event, StoreError> {
+    let fact: Fact = serde_json::from_value(row.fact).map_err(|error| corrupt("event.fact", error))?;
+    Ok(Event {
+        organisation_id: OrganisationId::from_uuid(row.organisation_id),
+        sequence: row.sequence,
+        position: row.position,
+        fact,
+        at: row.at,
+    })
 }

@@ -11,8 +11,10 @@ mod connection;
 mod error;
 pub mod event;
 pub mod job_run;
+mod keyset;
 pub mod lease;
 pub mod organisation;
+mod row;
 pub mod schedule;
 pub mod token;
 

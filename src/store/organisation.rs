@@ -1,16 +1,26 @@
 //! Organisations in the database.
 
+use entity::organisation::{ActiveModel, Column, Entity, Model};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, Query};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select,
+};
+
+use super::keyset::{Keyset, ReadPage as _, placed};
+use super::row::{self, read, read_all, read_zone};
 use super::{Db, StoreError};
 use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
 use crate::domain::job::JobKind;
+use crate::domain::money::Currency;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
 
 /// Which organisations are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// A part of the name or of the external id, in any case.
+    /// A part of the name or of the external id; A to Z are the same as a to z.
     pub search: Option<String>,
     pub active: Option<bool>,
 }
@@ -34,22 +44,36 @@ pub struct Place {
 
 /// Adds an organisation; [`StoreError::Unique`] when its id or external id is taken.
 pub async fn insert(db: &impl Db, organisation: &Organisation, now: Instant) -> Result<(), StoreError> {
-    todo!()
+    row::insert::<_, ActiveModel>(db, vec![to_row(organisation, now)], None).await?;
+    Ok(())
 }
 
 /// Overwrites an organisation; [`StoreError::Unique`] when its external id is taken.
 pub async fn update(db: &impl Db, organisation: &Organisation, now: Instant) -> Result<(), StoreError> {
-    todo!()
+    let row = to_row(organisation, now);
+    Entity::update_many()
+        .col_expr(Column::Name, Expr::value(row.name))
+        .col_expr(Column::ExternalId, Expr::value(row.external_id))
+        .col_expr(Column::TimeZone, Expr::value(row.time_zone))
+        .col_expr(Column::Currency, Expr::value(row.currency))
+        .col_expr(Column::PlanCode, Expr::value(row.plan_code))
+        .col_expr(Column::Active, Expr::value(row.active))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(row.id))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// The organisation with this id.
 pub async fn find(db: &impl Db, id: OrganisationId) -> Result<Option<Organisation>, StoreError> {
-    todo!()
+    Entity::find_by_id(id.uuid()).one(db).await?.map(from_row).transpose()
 }
 
 /// Those of the ids that exist, in no particular order.
 pub async fn find_many(db: &impl Db, ids: &[OrganisationId]) -> Result<Vec<Organisation>, StoreError> {
-    todo!()
+    let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid()).collect()).await?;
+    read_all(rows, from_row)
 }
 
 /// A page of the organisations in an order.
@@ -59,15 +83,86 @@ pub async fn page(
     order: Order,
     request: &PageRequest<Place>,
 ) -> Result<Page<Organisation>, StoreError> {
-    todo!()
+    let rows = filtered(filter);
+    let page = match order {
+        Order::NameAscending | Order::NameDescending => {
+            let keyset = Keyset { columns: [Column::Name, Column::Id], descending: order == Order::NameDescending };
+            let values = |place: &Place| [Expr::value(place.key.clone()), Expr::value(place.id.uuid())];
+            keyset.page(db, rows, placed(request, values)).await?
+        }
+        Order::OldestFirst | Order::NewestFirst => {
+            let keyset = Keyset { columns: [Column::Id], descending: order == Order::NewestFirst };
+            keyset.page(db, rows, placed(request, |place| [Expr::value(place.id.uuid())])).await?
+        }
+    };
+    page.try_map(from_row)
 }
 
 /// How many there are.
 pub async fn count(db: &impl Db, filter: &Filter) -> Result<i64, StoreError> {
-    todo!()
+    row::count(filtered(filter).count(db).await?)
 }
 
 /// Organisations, active or not, that never had a schedule of this kind (one that was removed counts as had); at most `limit`.
 pub async fn without_schedule(db: &impl Db, kind: JobKind, limit: u64) -> Result<Vec<Organisation>, StoreError> {
-    todo!()
+    let schedules = Query::select()
+        .expr(Expr::value(1))
+        .from(entity::schedule::Entity)
+        .and_where(entity::schedule::Column::OrganisationId.into_expr().eq(Column::Id.into_expr()))
+        .and_where(entity::schedule::Column::Kind.eq(kind.code()))
+        .to_owned();
+    let rows = Entity::find().filter(Expr::not_exists(schedules)).order_by_asc(Column::Id).limit(limit).all(db).await?;
+    read_all(rows, from_row)
+}
+
+fn filtered(filter: &Filter) -> Select<Entity> {
+    let mut query = Entity::find();
+    if let Some(active) = filter.active {
+        query = query.filter(Column::Active.eq(active));
+    }
+    if let Some(search) = &filter.search {
+        let contains = |column: Column| Expr::expr(Func::lower(Expr::col(column))).like(like_part(search));
+        query = query.filter(Condition::any().add(contains(Column::Name)).add(contains(Column::ExternalId)));
+    }
+    query
+}
+
+/// What the pattern means literally is marked with an exclamation mark: a backslash is not read alike by the databases.
+fn like_part(part: &str) -> LikeExpr {
+    let mut pattern = String::from("%");
+    for letter in part.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter.to_ascii_lowercase());
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('!')
+}
+
+fn to_row(organisation: &Organisation, now: Instant) -> Model {
+    Model {
+        id: organisation.id.uuid(),
+        name: organisation.name.clone(),
+        external_id: organisation.external_id.clone(),
+        time_zone: organisation.time_zone.name().to_owned(),
+        currency: organisation.currency.code().to_owned(),
+        plan_code: organisation.plan_code.clone(),
+        active: organisation.active,
+        created_at: organisation.created_at,
+        updated_at: now,
+    }
+}
+
+fn from_row(row: Model) -> Result<Organisation, StoreError> {
+    Ok(Organisation {
+        id: OrganisationId::from_uuid(row.id),
+        time_zone: read_zone("organisation.time_zone", &row.time_zone)?,
+        currency: read("organisation.currency", &row.currency, Currency::from_code)?,
+        name: row.name,
+        external_id: row.external_id,
+        plan_code: row.plan_code,
+        active: row.active,
+        created_at: row.created_at,
+    })
 }

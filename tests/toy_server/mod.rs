@@ -4,6 +4,7 @@
 use async_graphql::{Context, Data, Object, Schema, Subscription};
 use async_trait::async_trait;
 use futures::stream::{self, Stream, StreamExt};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ impl Query {
     }
     async fn again(&self) -> Self {
         Self
+    }
+    async fn panics(&self) -> i32 {
+        panic!("a resolver panics, as the test wants")
     }
     async fn broken(&self) -> Option<async_graphql::Result<i32>> {
         Some(Err("it is broken".into()))
@@ -72,8 +76,8 @@ impl Counts {
 
 #[derive(Default)]
 pub(crate) struct Tokens {
-    pub revoked: AtomicBool,
-    pub unreadable: AtomicBool,
+    pub(crate) revoked: AtomicBool,
+    pub(crate) unreadable: AtomicBool,
 }
 
 #[async_trait]
@@ -96,7 +100,7 @@ impl Authenticate for Tokens {
 
 #[derive(Default)]
 pub(crate) struct Parlour {
-    pub database_down: AtomicBool,
+    pub(crate) database_down: AtomicBool,
 }
 
 #[async_trait]
@@ -111,13 +115,13 @@ impl Readiness for Parlour {
 }
 
 pub(crate) struct Toy {
-    pub handle: Handle,
-    pub tokens: Arc<Tokens>,
-    pub parlour: Arc<Parlour>,
+    pub(crate) handle: Handle,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) parlour: Arc<Parlour>,
 }
 
 impl Toy {
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.handle.address())
     }
 }
@@ -157,4 +161,21 @@ pub(crate) async fn node(script: &str, arguments: &[&str]) -> String {
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{script} ended with {status}\n{stdout}\n{stderr}");
     stdout.into_owned()
+}
+
+/// A client of HTTP that follows no redirect.
+pub(crate) fn http() -> reqwest::Client {
+    // Several tests of one process come here; the first one installs.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client")
+}
+
+/// `levels` fragments, each spreading the previous one twice: few bytes, many selections.
+pub(crate) fn fragment_bomb(levels: usize, operation: &str) -> String {
+    let mut text = format!("{operation} {{ ...F{levels} }} fragment F0 on Query {{ __typename }}");
+    for level in 1..=levels {
+        let below = level - 1;
+        write!(text, " fragment F{level} on Query {{ ...F{below} ...F{below} }}").expect("a string takes all");
+    }
+    text
 }

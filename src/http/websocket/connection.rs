@@ -6,22 +6,30 @@
 use super::protocol::{ClientMessage, End, ServerMessage};
 use crate::http::api::{Api, Denied};
 use crate::http::auth::{self, AuthFault, Credential};
-use crate::http::guard::never_began;
+use crate::http::guard::{never_began, with_code};
 use crate::http::request;
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, Closed, ProtocolError, Session};
-use async_graphql::{Data, ErrorExtensionValues, Executor, Response, ServerError};
+use async_graphql::{Data, Executor, Response};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
 /// Runs until the client leaves, breaks the protocol, loses its token, or the server drains.
-pub(super) async fn run<E: Executor>(api: Arc<Api<E>>, session: Session, messages: AggregatedMessageStream) {
+pub(super) async fn run<E: Executor>(
+    api: Arc<Api<E>>,
+    session: Session,
+    messages: AggregatedMessageStream,
+    unread: Rc<Cell<usize>>,
+) {
     let gauge = metrics::gauge!("wabacus_websocket_connections");
     gauge.increment(1);
-    let mut connection = Connection { api, session, caller: None, secret: None, operations: StreamMap::new() };
+    let mut connection = Connection { api, session, caller: None, secret: None, operations: StreamMap::new(), unread };
     let end = connection.live(messages).await;
     gauge.decrement(1);
     tracing::debug!(?end, "a WebSocket connection ended");
@@ -43,6 +51,8 @@ struct Connection<E> {
     caller: Option<Arc<Data>>,
     secret: Option<String>,
     operations: StreamMap<String, BoxStream<'static, Frame>>,
+    /// Bytes that came since the last whole message; whoever collects them gives up at a limit.
+    unread: Rc<Cell<usize>>,
 }
 
 impl<E: Executor> Connection<E> {
@@ -80,6 +90,7 @@ impl<E: Executor> Connection<E> {
     }
 
     async fn read(&mut self, message: Result<AggregatedMessage, ProtocolError>) -> Result<(), End> {
+        self.unread.set(0);
         match message {
             Ok(AggregatedMessage::Text(text)) => match serde_json::from_str(&text) {
                 Ok(message) => self.obey(message).await,
@@ -91,8 +102,10 @@ impl<E: Executor> Connection<E> {
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Binary(_)) => Err(End::binary()),
             Ok(AggregatedMessage::Close(_)) => Err(End::normal()),
-            Err(ProtocolError::Overflow) => Err(End::too_big()),
-            Err(ProtocolError::Io(_)) => Err(End::Gone),
+            Err(ProtocolError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => Err(End::not_utf8()),
+            // actix-ws reports frames that add up to too much, or never end, like this, and a lost connection too, where the close
+            // frame goes nowhere.
+            Err(ProtocolError::Overflow | ProtocolError::Io(_)) => Err(End::too_big()),
             Err(_) => Err(End::violation()),
         }
     }
@@ -150,10 +163,7 @@ impl<E: Executor> Connection<E> {
         let request = request::of_value(payload).map_err(|error| End::bad_message(&error.to_string()))?;
         if self.operations.len() >= self.api.websocket.operations_max {
             let max = self.api.websocket.operations_max;
-            let mut error = ServerError::new(format!("More than {max} operations run on this connection."), None);
-            let mut extensions = ErrorExtensionValues::default();
-            extensions.set("code", "RATE_LIMITED");
-            error.extensions = Some(extensions);
+            let error = with_code(format!("More than {max} operations run on this connection."), "RATE_LIMITED");
             return self.say(&ServerMessage::Error { id: &id, payload: &[error] }).await;
         }
         let results = self.api.schema.execute_stream(request, Some(caller)).enumerate();

@@ -71,6 +71,9 @@ impl End {
     pub(super) fn binary() -> Self {
         Self::Close(1003, "Messages must be text".to_owned())
     }
+    pub(super) fn not_utf8() -> Self {
+        Self::Close(1007, "Text must be UTF-8".to_owned())
+    }
     pub(super) fn too_big() -> Self {
         Self::Close(1009, "Message too big".to_owned())
     }

@@ -48,7 +48,8 @@ pub struct DispatchService {
 }
 
 impl DispatchService {
-    pub(super) const fn new(core: Arc<Core>, jobs: Arc<Registry>) -> Self {
+    /// Dispatches the kinds of jobs in `jobs`.
+    pub const fn new(core: Arc<Core>, jobs: Arc<Registry>) -> Self {
         Self { core, jobs }
     }
 

@@ -1,0 +1,65 @@
+//! What the demo prints when it is ready: for a person a page with queries to paste, for a script one line.
+
+use chrono::{Days, NaiveDate};
+use serde_json::json;
+
+use super::Shown;
+use super::seed::DAYS;
+
+/// One line of JSON.
+pub(super) fn json(url: &str, admin_token: &str, organisations: &[Shown]) -> String {
+    format!("{}\n", json!({ "url": url, "adminToken": admin_token, "organisations": organisations }))
+}
+
+/// A page for a person.
+pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today: NaiveDate) -> String {
+    let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
+    let (from, to) = (back(DAYS), back(1));
+    let tokens: String =
+        organisations.iter().map(|shown| format!("  {:<20} {}\n", shown.name, shown.token)).collect();
+    let first = organisations.first().map(|shown| shown.id.to_string()).unwrap_or_default();
+    let month = to.format("%Y-%m");
+    format!(
+        r#"
+Wabacus is ready, with {DAYS} days of simulated WhatsApp usage.
+
+  GraphiQL   {url}/graphiql
+
+Paste a token into its "Headers" pane as {{ "Authorization": "Bearer <token>" }}
+
+  admin                {admin_token}
+{tokens}
+1. What did we use? (an organisation's token)
+
+  {{
+    organisation {{
+      name timeZone
+      channels {{ name bsp status statusReason }}
+      dailyUsage(from: "{from}", to: "{to}") {{
+        date channel {{ name }} unit complete
+        counts {{ marketing utility authentication service total }}
+        monthToDate {{ total }} fees {{ amount currency }}
+      }}
+      monthlyUsage(from: "{month}", to: "{month}") {{ month channel {{ name }} counts {{ total }} fees {{ amount currency }} days }}
+    }}
+  }}
+
+2. How are the jobs? (the admin token)
+
+  {{
+    scheduler {{ actors running queued limiters {{ bsp account closedUntil }} }}
+    jobRuns(first: 20) {{
+      nodes {{ organisation {{ name }} kind trigger state attempt error channels {{ channel {{ name }} succeeded days error }} }}
+    }}
+  }}
+
+3. Watch it happen (the admin token): start the subscription in one tab, then pull today's usage in another
+
+  subscription {{ accountUsageChanged(organisationId: "{first}") {{ cursor dates days {{ date counts {{ total }} complete }} }} }}
+
+  mutation {{ triggerDailyUsage(organisationId: "{first}") {{ id state scheduledFor }} }}
+
+Stop with ctrl-C.
+"#
+    )
+}

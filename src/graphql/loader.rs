@@ -1,0 +1,159 @@
+//! Batches: what many objects of one answer need is asked for once, not once for each of them.
+
+use std::collections::HashMap;
+
+use async_graphql::Context;
+use async_graphql::dataloader::{DataLoader, Loader};
+use async_graphql::runtime::Timer;
+use chrono::NaiveDate;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::task::{FutureObj, Spawn, SpawnError};
+
+use super::error::{Fault, Result};
+use crate::domain::account_usage::UsageDetail;
+use crate::domain::channel::Channel;
+use crate::domain::id::{ChannelId, JobRunId, OrganisationId, PayloadId, ScheduleId};
+use crate::domain::job::{ChannelOutcome, JobRun};
+use crate::domain::organisation::Organisation;
+use crate::service::Services;
+use crate::service::account_usage::PayloadFacts;
+
+/// The batches of all requests. Nothing is kept between them, so an answer is never older than its question.
+pub(super) type Loaders = DataLoader<Batch>;
+
+/// Asks the services for many keys of one kind at once.
+#[derive(Debug, Clone)]
+pub(super) struct Batch(Services);
+
+/// Batches on the runtime of whoever asks: the HTTP server has one for each of its threads.
+#[derive(Debug, Clone, Copy)]
+struct Here;
+
+impl Spawn for Here {
+    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        drop(tokio::spawn(future));
+        Ok(())
+    }
+}
+
+/// A batch starts after those who are ready have put in their keys, instead of some time later.
+#[derive(Debug, Clone, Copy)]
+struct NextTurn;
+
+impl Timer for NextTurn {
+    fn delay(&self, _: std::time::Duration) -> BoxFuture<'static, ()> {
+        tokio::task::yield_now().boxed()
+    }
+}
+
+/// Batches over `services`.
+pub(super) fn loaders(services: Services) -> Loaders {
+    DataLoader::new(Batch(services), Here, NextTurn)
+}
+
+fn of<'a>(ctx: &Context<'a>) -> Result<&'a Loaders> {
+    ctx.data::<Loaders>().map_err(|_| Fault::internal("the schema was built without loaders"))
+}
+
+/// The organisation of an object that the caller has reached.
+pub(super) async fn organisation(ctx: &Context<'_>, id: OrganisationId) -> Result<Organisation> {
+    of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
+}
+
+/// The channel of an object that the caller has reached.
+pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel> {
+    of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
+}
+
+/// The details of a channel's day, empty where it has none.
+pub(super) async fn details(ctx: &Context<'_>, channel: ChannelId, date: NaiveDate) -> Result<Vec<UsageDetail>> {
+    Ok(of(ctx)?.load_one(DayOf { channel, date }).await?.unwrap_or_default())
+}
+
+/// What is known of a payload, unless retention removed it.
+pub(super) async fn payload(ctx: &Context<'_>, id: PayloadId) -> Result<Option<PayloadFacts>> {
+    of(ctx)?.load_one(id).await
+}
+
+/// How a run went for each of its channels.
+pub(super) async fn outcomes(ctx: &Context<'_>, run: JobRunId) -> Result<Vec<ChannelOutcome>> {
+    Ok(of(ctx)?.load_one(OutcomesOf(run)).await?.unwrap_or_default())
+}
+
+/// The newest run of a schedule.
+pub(super) async fn last_run(ctx: &Context<'_>, schedule: ScheduleId) -> Result<Option<JobRun>> {
+    of(ctx)?.load_one(LastRunOf(schedule)).await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct DayOf {
+    channel: ChannelId,
+    date: NaiveDate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct OutcomesOf(JobRunId);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct LastRunOf(ScheduleId);
+
+impl Loader<OrganisationId> for Batch {
+    type Value = Organisation;
+    type Error = Fault;
+
+    async fn load(&self, ids: &[OrganisationId]) -> Result<HashMap<OrganisationId, Organisation>> {
+        Ok(self.0.organisation.find_many(ids).await?)
+    }
+}
+
+impl Loader<ChannelId> for Batch {
+    type Value = Channel;
+    type Error = Fault;
+
+    async fn load(&self, ids: &[ChannelId]) -> Result<HashMap<ChannelId, Channel>> {
+        Ok(self.0.channel.find_many(ids).await?)
+    }
+}
+
+impl Loader<DayOf> for Batch {
+    type Value = Vec<UsageDetail>;
+    type Error = Fault;
+
+    async fn load(&self, days: &[DayOf]) -> Result<HashMap<DayOf, Vec<UsageDetail>>> {
+        let keys: Vec<_> = days.iter().map(|day| (day.channel, day.date)).collect();
+        let details = self.0.account_usage.details(&keys).await?;
+        Ok(details.into_iter().map(|((channel, date), details)| (DayOf { channel, date }, details)).collect())
+    }
+}
+
+impl Loader<PayloadId> for Batch {
+    type Value = PayloadFacts;
+    type Error = Fault;
+
+    async fn load(&self, ids: &[PayloadId]) -> Result<HashMap<PayloadId, PayloadFacts>> {
+        Ok(self.0.account_usage.payload_facts(ids).await?)
+    }
+}
+
+impl Loader<OutcomesOf> for Batch {
+    type Value = Vec<ChannelOutcome>;
+    type Error = Fault;
+
+    async fn load(&self, runs: &[OutcomesOf]) -> Result<HashMap<OutcomesOf, Vec<ChannelOutcome>>> {
+        let ids: Vec<_> = runs.iter().map(|run| run.0).collect();
+        let outcomes = self.0.job_run.outcomes(&ids).await?;
+        Ok(outcomes.into_iter().map(|(id, outcomes)| (OutcomesOf(id), outcomes)).collect())
+    }
+}
+
+impl Loader<LastRunOf> for Batch {
+    type Value = JobRun;
+    type Error = Fault;
+
+    async fn load(&self, schedules: &[LastRunOf]) -> Result<HashMap<LastRunOf, JobRun>> {
+        let ids: Vec<_> = schedules.iter().map(|schedule| schedule.0).collect();
+        let runs = self.0.job_run.last_of_schedules(&ids).await?;
+        Ok(runs.into_iter().map(|(id, run)| (LastRunOf(id), run)).collect())
+    }
+}

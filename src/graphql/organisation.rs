@@ -1,0 +1,349 @@
+//! Organisations: the tenants, what hangs on them, and the mutations that make and change them.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use super::access;
+use super::account_usage::{self, DailyUsage, MonthlyUsage};
+use super::channel::{Bsp, Channel, ChannelKind};
+use super::connection::{self, Connection, PageArguments};
+use super::error::{Fault, Result};
+use super::job_run::{self, JobRun, JobRunState};
+use super::scalar::{Date, DateTime, Month, int};
+use super::schedule::{JobKind, ScheduledJob};
+use crate::domain::id::{ChannelId, OrganisationId};
+use crate::domain::input::BadInput;
+use crate::domain::organisation;
+use crate::domain::period::DateRange;
+use crate::service::job_run::RANGE_DAYS_MAX;
+use crate::service::organisation::{Filter, NewOrganisation, Order, OrganisationChange, Place};
+
+/// The tenant: who uses channels and is billed for them.
+#[derive(Debug, Clone)]
+pub(super) struct Organisation(pub(super) organisation::Organisation);
+
+/// The tenant: who uses channels and is billed for them.
+#[Object]
+impl Organisation {
+    /// The organisation's id, unique among everything.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// What people call it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The id that the outside world knows it by, unique where present.
+    async fn external_id(&self) -> Option<&str> {
+        self.0.external_id.as_deref()
+    }
+
+    /// The IANA zone in which its days, weeks and months are cut.
+    async fn time_zone(&self) -> &'static str {
+        self.0.time_zone.name()
+    }
+
+    /// Its currency, as ISO 4217 codes it.
+    async fn currency(&self) -> &'static str {
+        self.0.currency.code()
+    }
+
+    /// The code of its plan.
+    async fn plan_code(&self) -> &str {
+        &self.0.plan_code
+    }
+
+    /// Whether its jobs run.
+    async fn active(&self) -> bool {
+        self.0.active
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// Its channels, oldest first.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn channels(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those that carry this.")] kind: Option<ChannelKind>,
+        #[graphql(desc = "Only those at this provider.")] bsp: Option<Bsp>,
+    ) -> Result<Vec<Channel>> {
+        let services = access::services(ctx)?;
+        let channels = services.channel.list(self.0.id, kind.map(Into::into), bsp.map(Into::into)).await?;
+        Ok(channels.into_iter().map(Channel).collect())
+    }
+
+    /// What the providers report for each channel and day, oldest day first; days without usage are left out. At most 400 days.
+    #[graphql(complexity = "account_usage::days_weight(&from, &to) * child_complexity + 1")]
+    async fn daily_usage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day.")] from: Date,
+        #[graphql(desc = "The last day, itself included.")] to: Date,
+        #[graphql(desc = "Only of this channel.")] channel_id: Option<ID>,
+    ) -> Result<Vec<DailyUsage>> {
+        let services = access::services(ctx)?;
+        let range = DateRange::checked("from", from.read("from")?, to.read("to")?, RANGE_DAYS_MAX)?;
+        let channel_id = self.own_channel(ctx, channel_id).await?;
+        let days = services.account_usage.daily(self.0.id, range, channel_id).await?;
+        Ok(days.into_iter().map(DailyUsage).collect())
+    }
+
+    /// The months made of those days, oldest first.
+    #[graphql(complexity = "account_usage::months_weight(&from, &to) * child_complexity + 1")]
+    async fn monthly_usage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first month.")] from: Month,
+        #[graphql(desc = "The last month, itself included.")] to: Month,
+        #[graphql(desc = "Only of this channel.")] channel_id: Option<ID>,
+    ) -> Result<Vec<MonthlyUsage>> {
+        let services = access::services(ctx)?;
+        let (from, to) = (from.read("from")?, to.read("to")?);
+        let channel_id = self.own_channel(ctx, channel_id).await?;
+        let months = services.account_usage.monthly(self.0.id, from, to, channel_id).await?;
+        Ok(months.into_iter().map(MonthlyUsage).collect())
+    }
+
+    /// Its recurring jobs.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn scheduled_jobs(&self, ctx: &Context<'_>) -> Result<Vec<ScheduledJob>> {
+        let schedules = access::services(ctx)?.schedule.list(self.0.id).await?;
+        Ok(schedules.into_iter().map(ScheduledJob).collect())
+    }
+
+    /// The runs of its jobs, newest first.
+    #[graphql(complexity = "connection::weight(&[first]) * child_complexity + 1")]
+    async fn job_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those of this kind.")] kind: Option<JobKind>,
+        #[graphql(desc = "Only those in one of these states.")] state: Option<Vec<JobRunState>>,
+    ) -> Result<Connection<JobRun>> {
+        let page = PageArguments::forward(first, after);
+        job_run::page(access::services(ctx)?, Some(self.0.id), kind, state, page).await
+    }
+}
+
+impl Organisation {
+    /// The channel that `channelId` names, if it is one of this organisation; any other is as one that does not exist.
+    async fn own_channel(&self, ctx: &Context<'_>, id: Option<ID>) -> Result<Option<ChannelId>> {
+        let Some(id) = id else { return Ok(None) };
+        let id = ChannelId::parse("channelId", &id)?;
+        let channel = access::services(ctx)?.channel.find(id).await?;
+        let own = channel.filter(|channel| channel.organisation_id == self.0.id);
+        own.map(|channel| Some(channel.id)).ok_or_else(|| Fault::not_found("channel"))
+    }
+}
+
+/// The order of a list of organisations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum OrganisationOrder {
+    /// By name, A first.
+    NameAsc,
+    /// By name, Z first.
+    NameDesc,
+    /// By age, the oldest first.
+    CreatedAtAsc,
+    /// By age, the newest first.
+    CreatedAtDesc,
+}
+
+impl OrganisationOrder {
+    /// What a cursor starts with, so that it is not taken for a place in another order.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::NameAsc => "na",
+            Self::NameDesc => "nd",
+            Self::CreatedAtAsc => "ca",
+            Self::CreatedAtDesc => "cd",
+        }
+    }
+
+    fn write(self, place: &Place) -> String {
+        format!("{}:{}:{}", self.mark(), place.id, place.key)
+    }
+
+    fn read(self, text: &str) -> Option<Place> {
+        let (id, key) = text.strip_prefix(self.mark())?.strip_prefix(':')?.split_once(':')?;
+        Some(Place { key: key.to_owned(), id: OrganisationId::parse("after", id).ok()? })
+    }
+
+    fn place(self, organisation: &organisation::Organisation) -> Place {
+        let key = match self {
+            Self::NameAsc | Self::NameDesc => organisation.name.clone(),
+            Self::CreatedAtAsc | Self::CreatedAtDesc => String::new(),
+        };
+        Place { key, id: organisation.id }
+    }
+}
+
+impl From<OrganisationOrder> for Order {
+    fn from(order: OrganisationOrder) -> Self {
+        match order {
+            OrganisationOrder::NameAsc => Self::NameAscending,
+            OrganisationOrder::NameDesc => Self::NameDescending,
+            OrganisationOrder::CreatedAtAsc => Self::OldestFirst,
+            OrganisationOrder::CreatedAtDesc => Self::NewestFirst,
+        }
+    }
+}
+
+/// What a page of organisations says of the whole list; counted only when it is asked for.
+#[derive(Debug)]
+pub(super) struct OrganisationTotal(Filter);
+
+#[Object]
+impl OrganisationTotal {
+    /// How many organisations match, on all pages together.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        int("totalCount", access::services(ctx)?.organisation.count(&self.0).await?)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct OrganisationQuery;
+
+#[Object]
+impl OrganisationQuery {
+    /// An organisation: the caller's own without an id.
+    async fn organisation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The organisation's id; an admin must give one.")] id: Option<ID>,
+    ) -> Option<Result<Organisation>> {
+        let found = async { access::reader(ctx)?.organisation("id", id.as_ref()).await };
+        Some(found.await.map(Organisation))
+    }
+
+    /// The organisations. For admins.
+    #[graphql(complexity = "connection::weight(&[first, last, limit]) * child_complexity + 1")]
+    #[expect(clippy::too_many_arguments, reason = "a list that is paged both ways, counted, searched and ordered")]
+    async fn organisations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many of the first, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many of the last, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Another name for `first`, to go with `offset`.")] limit: Option<i32>,
+        #[graphql(desc = "How many to pass over first, up to 100,000.")] offset: Option<i32>,
+        #[graphql(desc = "Only those whose name or external id contains this, in any case.")] search: Option<String>,
+        #[graphql(desc = "Only those that are active, or only those that are not.")] active: Option<bool>,
+        #[graphql(desc = "The order; by name without.")] order_by: Option<OrganisationOrder>,
+    ) -> Result<Connection<Organisation, OrganisationTotal>> {
+        let access = access::admin_reader(ctx)?;
+        let order = order_by.unwrap_or(OrganisationOrder::NameAsc);
+        let request = PageArguments { first, after, last, before, limit, offset }.request(|place| order.read(place))?;
+        let filter = Filter { search: checked_search(search)?, active };
+        let page = access.services.organisation.page(&filter, order.into(), &request).await?;
+        let total = OrganisationTotal(filter);
+        let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, total);
+        connection.edges = connection::edges(page.items, |item| order.write(&order.place(item)), Organisation);
+        Ok(connection)
+    }
+}
+
+/// The longest text that organisations are searched for.
+const SEARCH_CHARS_MAX: usize = 200;
+
+fn checked_search(search: Option<String>) -> Result<Option<String>> {
+    match search {
+        Some(text) if text.chars().count() > SEARCH_CHARS_MAX => {
+            Err(BadInput::new("search", text, format!("expected at most {SEARCH_CHARS_MAX} characters")).into())
+        }
+        search => Ok(search.filter(|text| !text.is_empty())),
+    }
+}
+
+/// An organisation to make.
+#[derive(Debug, InputObject)]
+pub(super) struct CreateOrganisationInput {
+    /// What people call it, 1 to 200 characters.
+    name: String,
+    /// The IANA zone in which its days are cut, such as Asia/Jakarta.
+    time_zone: String,
+    /// Its currency, as ISO 4217 codes it.
+    #[graphql(default_with = "Some(\"USD\".to_owned())")]
+    currency: Option<String>,
+    /// The code of its plan.
+    #[graphql(default_with = "Some(organisation::PLAN_CODE_DEFAULT.to_owned())")]
+    plan_code: Option<String>,
+    /// The id that the outside world knows it by, unique where present.
+    external_id: Option<String>,
+}
+
+/// What to change of an organisation; what is left out stays.
+#[derive(Debug, InputObject)]
+pub(super) struct UpdateOrganisationInput {
+    /// What people call it, 1 to 200 characters.
+    name: Option<String>,
+    /// The IANA zone in which its days are cut from now on; days that are recorded do not move.
+    time_zone: Option<String>,
+    /// Whether its jobs run.
+    active: Option<bool>,
+    /// The id that the outside world knows it by, unique where present.
+    external_id: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct OrganisationMutation;
+
+#[Object]
+impl OrganisationMutation {
+    /// Makes an organisation, with its schedules and the present month. For admins.
+    async fn create_organisation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The organisation.")] input: CreateOrganisationInput,
+    ) -> Result<Organisation> {
+        let access = access::admin(ctx)?;
+        let new = NewOrganisation {
+            name: input.name,
+            time_zone: input.time_zone,
+            currency: input.currency.unwrap_or_else(|| "USD".to_owned()),
+            plan_code: input.plan_code.unwrap_or_else(|| organisation::PLAN_CODE_DEFAULT.to_owned()),
+            external_id: input.external_id,
+        };
+        Ok(Organisation(access.services.organisation.create(access.caller, new).await?))
+    }
+
+    /// Changes an organisation. For admins.
+    async fn update_organisation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The organisation's id.")] id: ID,
+        #[graphql(desc = "What to change.")] input: UpdateOrganisationInput,
+    ) -> Result<Organisation> {
+        let access = access::admin(ctx)?;
+        let id = OrganisationId::parse("id", &id)?;
+        let change = OrganisationChange {
+            name: input.name,
+            time_zone: input.time_zone,
+            active: input.active,
+            external_id: input.external_id,
+        };
+        Ok(Organisation(access.services.organisation.update(access.caller, id, change).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_holds_any_name_and_its_order() {
+        let id = OrganisationId::generate("2026-06-05T12:00:00Z".parse().unwrap());
+        let place = Place { key: "Kedai: Kopi, č".to_owned(), id };
+        let written = OrganisationOrder::NameAsc.write(&place);
+        assert_eq!(OrganisationOrder::NameAsc.read(&written), Some(place));
+        assert_eq!(OrganisationOrder::NameDesc.read(&written), None);
+        assert_eq!(OrganisationOrder::NameAsc.read("na:org_1"), None);
+    }
+}

@@ -1,0 +1,23 @@
+//! The signals that ask a process to stop: the first softly, a second one at once.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Resolves with the signal's name when SIGINT or SIGTERM comes first. From then on another one ends the process on the spot.
+pub async fn requested() -> std::io::Result<&'static str> {
+    let name = next().await?;
+    tokio::spawn(async {
+        if next().await.is_ok() {
+            tracing::warn!("stopping at once, as asked twice");
+            std::process::exit(130);
+        }
+    });
+    Ok(name)
+}
+
+async fn next() -> std::io::Result<&'static str> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    })
+}

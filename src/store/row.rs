@@ -1,0 +1,119 @@
+//! What rows have in common: how codes, zones and fees are read back, and how many rows go into one statement.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Select};
+use uuid::Uuid;
+
+use super::{Db, StoreError};
+use crate::domain::money::{Currency, Fees, Money};
+use crate::domain::period::{DateRange, Zone};
+
+/// How many rows one statement writes. SQLite binds at most 32,766 values in a statement, and the widest table has 30 columns.
+pub(super) const ROWS_MAX: usize = 500;
+
+/// How many ids one statement asks for.
+pub(super) const IDS_MAX: usize = 5_000;
+
+/// A row that this program did not write, or wrote in a version that knew other codes.
+pub(super) fn corrupt(column: &str, value: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { what: format!("{column} is {value}") }
+}
+
+/// Reads a code, or anything else that has a written form.
+pub(super) fn read<T>(column: &str, text: &str, reader: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+    reader(text).ok_or_else(|| corrupt(column, text))
+}
+
+/// Reads the name of a zone.
+pub(super) fn read_zone(column: &str, name: &str) -> Result<Zone, StoreError> {
+    read(column, name, Zone::from_name)
+}
+
+/// Reads an amount with its currency; half of the two is no amount.
+pub(super) fn read_fees(column: &str, nanos: Option<i64>, currency: Option<&str>) -> Result<Option<Fees>, StoreError> {
+    match (nanos, currency) {
+        (None, None) => Ok(None),
+        (Some(nanos), Some(code)) => {
+            let currency = read(column, code, Currency::from_code)?;
+            Ok(Some(Fees { amount: Money::from_nanos(nanos), currency }))
+        }
+        (Some(_), None) | (None, Some(_)) => Err(corrupt(column, "an amount without a currency, or the reverse")),
+    }
+}
+
+/// The two columns of fees.
+pub(super) fn fees_columns(fees: Option<Fees>) -> (Option<i64>, Option<String>) {
+    fees.map(|fees| (fees.amount.nanos(), fees.currency.code().to_owned())).unzip()
+}
+
+/// Reads a range of days, both included.
+pub(super) fn read_range(
+    column: &str,
+    from: chrono::NaiveDate,
+    to: chrono::NaiveDate,
+) -> Result<DateRange, StoreError> {
+    DateRange::new(from, to).ok_or_else(|| corrupt(column, format_args!("{from} to {to}")))
+}
+
+/// Reads a SHA-256.
+pub(super) fn read_hash(column: &str, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| corrupt(column, format_args!("{} bytes long", bytes.len())))
+}
+
+/// Turns rows into what they mean.
+pub(super) fn read_all<R, T>(
+    rows: impl IntoIterator<Item = R>,
+    reader: impl FnMut(R) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    rows.into_iter().map(reader).collect()
+}
+
+/// Inserts whole rows, [`ROWS_MAX`] a statement; how many rows were written. A key must not come twice in `rows` when
+/// `on_conflict` updates, because PostgreSQL refuses to update one row twice in a statement.
+pub(super) async fn insert<M, A>(db: &impl Db, rows: Vec<M>, on_conflict: Option<OnConflict>) -> Result<u64, StoreError>
+where
+    M: ModelTrait + IntoActiveModel<A>,
+    A: ActiveModelTrait<Entity = M::Entity>,
+{
+    let mut written = 0;
+    let mut rows = rows.into_iter();
+    loop {
+        let batch: Vec<A> = rows.by_ref().take(ROWS_MAX).map(IntoActiveModel::into_active_model).collect();
+        if batch.is_empty() {
+            return Ok(written);
+        }
+        let mut statement = <M::Entity as EntityTrait>::insert_many::<A, _>(batch);
+        if let Some(on_conflict) = &on_conflict {
+            statement = statement.on_conflict(on_conflict.clone());
+        }
+        written += statement.exec_without_returning(db).await?;
+    }
+}
+
+/// The rows of `query` whose `column` is one of `ids`, [`IDS_MAX`] a statement, so in no particular order.
+pub(super) async fn select_in<E: EntityTrait>(
+    db: &impl Db,
+    query: Select<E>,
+    column: E::Column,
+    ids: Vec<Uuid>,
+) -> Result<Vec<E::Model>, StoreError> {
+    let mut rows = Vec::new();
+    for batch in ids.chunks(IDS_MAX) {
+        rows.extend(query.clone().filter(column.is_in(batch.iter().copied())).all(db).await?);
+    }
+    Ok(rows)
+}
+
+/// The places of `rows` times `columns` values for a statement written by hand: `($1, $2), ($3, $4)`.
+pub(super) fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let values: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", values.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// A number of rows, as the rest of the program counts.
+pub(super) fn count(rows: u64) -> Result<i64, StoreError> {
+    i64::try_from(rows).map_err(|_| corrupt("a number of rows", rows))
+}

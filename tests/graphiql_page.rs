@@ -1,0 +1,39 @@
+//! GraphiQL in a headless Chromium: it loads from this origin alone, under its policy, and runs what is typed.
+
+mod toy_server;
+
+use serde_json::{Value, json};
+
+async fn open(url: &str, token: &str, names: &[&str]) -> Value {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/documents");
+    let files: Vec<String> = names.iter().map(|name| format!("{folder}/{name}.graphql")).collect();
+    let mut arguments = vec![url, token];
+    arguments.extend(files.iter().map(String::as_str));
+    let report = toy_server::node("graphiql.mjs", &arguments).await;
+    serde_json::from_str(&report).expect("the script prints JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_pastes_a_token_and_runs_queries_and_subscriptions_without_internet() {
+    let toy = toy_server::start(toy_server::options());
+    let report = open(&toy.url("/graphiql"), toy_server::TOKEN, &["query", "subscription", "endless", "query"]).await;
+    let query = json!({"data": {"hello": "world", "whoami": "good"}});
+    let results = json!([query, {"data": {"owner": "good"}}, {"data": {"endless": 1}}, query]);
+    assert_eq!(report["results"], results);
+    assert_eq!(report["foreign"], json!([]), "no request leaves the origin");
+    assert_eq!(report["violations"], json!([]), "the policy is kept");
+    let policy = report["policy"].as_str().expect("there is a policy");
+    assert!(policy.contains("script-src 'self';"), "{policy}");
+    assert!(report["documentation"].as_str().is_some_and(|text| text.contains("Counts")), "the schema is explained");
+    toy.handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_a_token_is_pasted_the_schema_is_explained_and_the_starter_says_what_to_do() {
+    let toy = toy_server::start(toy_server::options());
+    let report = open(&toy.url("/graphiql"), "", &[]).await;
+    assert!(report["documentation"].as_str().is_some_and(|text| text.contains("Counts")), "{report}");
+    assert!(report["starter"].as_str().is_some_and(|text| text.contains("Paste a token")), "{report}");
+    assert_eq!((&report["foreign"], &report["violations"]), (&json!([]), &json!([])));
+    toy.handle.stop().await;
+}
