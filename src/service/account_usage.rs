@@ -13,7 +13,7 @@ use crate::domain::id::{ChannelId, OrganisationId, PayloadId};
 use crate::domain::input::BadInput;
 use crate::domain::period::{DateRange, Month};
 use crate::store;
-pub pub use crate::store::account_usage::{PayloadFacts, StoredPayload};
+pub use crate::store::account_usage::{PayloadFacts, StoredPayload};
 
 /// The most months that one query may ask for.
 pub const MONTHS_MAX: usize = 36;
