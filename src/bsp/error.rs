@@ -96,7 +96,10 @@ impl Complaint {
 
     /// The body is not what the contract says; the vendor's next answer may be.
     pub(super) fn shape(bsp: BspKind, what: &str, body: &str) -> Self {
-        Self::new(Advice::Retry, format!("{} answered in an unexpected shape ({what}): {}", name(bsp), quote(body.as_bytes())))
+        Self::new(
+            Advice::Retry,
+            format!("{} answered in an unexpected shape ({what}): {}", name(bsp), quote(body.as_bytes())),
+        )
     }
 
     pub(super) fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -166,7 +166,8 @@ impl Transport {
         // Only the host: the rest may hold anything.
         let host = target.as_ref().and_then(Url::host_str).unwrap_or("nowhere");
         let status = response.status().as_u16();
-        let message = format!("{} answered {status}, a redirect to {}, not followed", name(self.bsp), quote(host.as_bytes()));
+        let message =
+            format!("{} answered {status}, a redirect to {}, not followed", name(self.bsp), quote(host.as_bytes()));
         Complaint::new(Advice::Stop(StopReason::Refused), message)
     }
 
@@ -269,7 +270,8 @@ impl UsageHeaders {
             usage.take(&counters);
         }
         let by_object = text("x-business-use-case-usage");
-        let by_object = by_object.and_then(|text| serde_json::from_str::<HashMap<String, Vec<Counters<'_>>>>(text).ok());
+        let by_object =
+            by_object.and_then(|text| serde_json::from_str::<HashMap<String, Vec<Counters<'_>>>>(text).ok());
         for counters in by_object.iter().flat_map(HashMap::values).flatten() {
             usage.take(counters);
         }

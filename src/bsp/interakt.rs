@@ -204,7 +204,8 @@ impl Interakt {
         let url = Url::parse(next).ok().filter(|url| self.transport.is_own(url)).ok_or_else(|| {
             // Only the beginning of the address, up to its query, which may hold anything.
             let place = next.split(['?', '#']).next().unwrap_or_default();
-            let message = format!("{} sends elsewhere for the next page: {}", name(BspKind::Interakt), quote(place.as_bytes()));
+            let message =
+                format!("{} sends elsewhere for the next page: {}", name(BspKind::Interakt), quote(place.as_bytes()));
             Complaint::new(Advice::Stop(StopReason::Refused), message)
         })?;
         if u32::try_from(count).is_ok_and(|count| count < self.pages_max) {

@@ -379,12 +379,8 @@ mod tests {
     #[tokio::test]
     async fn a_turn_further_away_is_told_at_once() {
         let clock = ManualClock::at(start());
-        let rates = Rates {
-            account_max: number(1),
-            window: MINUTE * 60,
-            per_second: number(10),
-            concurrent_max: number(1),
-        };
+        let rates =
+            Rates { account_max: number(1), window: MINUTE * 60, per_second: number(10), concurrent_max: number(1) };
         let limiter = Limiter::new(BspKind::Interakt, rates, Arc::new(clock.clone()));
         drop(limiter.turn("waba").await.unwrap());
         let Advice::WaitUntil(until) = limiter.turn("waba").await.unwrap_err().advice else { panic!("no wait") };

@@ -115,8 +115,8 @@ impl Bsps {
     pub fn new(options: Options, clock: SharedClock) -> Result<Self, BuildError> {
         let gupshup = gupshup::Gupshup::new(&options, clock.clone())
             .map_err(|source| BuildError { bsp: BspKind::Gupshup, source })?;
-        let interakt = interakt::Interakt::new(options, clock)
-            .map_err(|source| BuildError { bsp: BspKind::Interakt, source })?;
+        let interakt =
+            interakt::Interakt::new(options, clock).map_err(|source| BuildError { bsp: BspKind::Interakt, source })?;
         Ok(Self { gupshup: Arc::new(gupshup), interakt: Arc::new(interakt) })
     }
 

@@ -25,7 +25,11 @@ struct Question {
 }
 
 /// `GET /{version}/{waba}?fields=...`.
-pub(super) async fn node(request: HttpRequest, path: web::Path<(String, String)>, state: web::Data<State>) -> HttpResponse {
+pub(super) async fn node(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
     let (_, waba) = path.into_inner();
     let fields = form_urlencoded::parse(request.query_string().as_bytes())
         .find(|(key, _)| key == "fields")
@@ -53,8 +57,7 @@ pub(super) async fn edge(
     state: web::Data<State>,
 ) -> HttpResponse {
     let (_, waba, field) = path.into_inner();
-    let pairs: Vec<(String, String)> =
-        form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
     let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let Some(usage) = Field::named(&field).zip(Span::of(find)) else {
         return error(400, 100, None, "(#100) Invalid parameter");
@@ -111,7 +114,9 @@ async fn answer(
         let points = state.with(waba, |desk| point::points(&desk.book, state.seed, *field, *span, state.clock.now()));
         let mut points = points.unwrap_or_default();
         if matches!(twist, Some(Fault::OffMidnight)) {
-            points.iter_mut().for_each(|point| point.shift(3_600));
+            for point in &mut points {
+                point.shift(3_600);
+            }
         }
         let next = next(request, waba, token, *field, *span, &question, twist.as_ref());
         let points = point::page(points, question.page, question.pages);
@@ -216,12 +221,16 @@ async fn spoilt(fault: Fault) -> HttpResponse {
         Fault::GraphCode { code, subcode } => {
             error(status_of(code), code, subcode, &format!("(#{code}) The stand-in was told to say so"))
         }
-        Fault::TokenExpired => {
-            error(401, 190, Some(463), "Error validating access token: Session has expired on Monday, 01-Jun-26 00:00:00 PDT.")
-        }
+        Fault::TokenExpired => error(
+            401,
+            190,
+            Some(463),
+            "Error validating access token: Session has expired on Monday, 01-Jun-26 00:00:00 PDT.",
+        ),
         Fault::ServerError(status) => error(status, 2, None, "An unexpected error has occurred. Please retry later."),
         Fault::UnknownField(field) => {
-            let words = format!("(#100) Tried accessing nonexisting field ({field}) on node type (WhatsAppBusinessAccount)");
+            let words =
+                format!("(#100) Tried accessing nonexisting field ({field}) on node type (WhatsAppBusinessAccount)");
             error(400, 100, None, &words)
         }
         Fault::CostNotAvailable => cost_not_available(),

@@ -41,14 +41,14 @@ impl Sim {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let state = Arc::new(state::State::new(seed, clock));
-        let served = web::Data::from(state.clone());
+        let shared = web::Data::from(state.clone());
         let (stop, stopped) = oneshot::channel();
         let (started, is_started) = mpsc::channel();
         let serve = move || {
             actix_web::rt::System::new().block_on(async move {
                 let app = move || {
                     App::new()
-                        .app_data(served.clone())
+                        .app_data(shared.clone())
                         .route("/partner/app/{app}/usage", web::get().to(gupshup::usage))
                         .route("/{version}/{waba}", web::get().to(graph::node))
                         .route("/{version}/{waba}/{field}", web::get().to(graph::edge))

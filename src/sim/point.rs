@@ -120,7 +120,8 @@ impl Point {
 /// Every day whose local midnight lies in the span, newest first, each line spread over two phones; no zero rows.
 pub(super) fn points(book: &Book, seed: u64, field: Field, span: Span, now: Instant) -> Vec<Point> {
     let zone = book.account.zone;
-    let (Some(start), Some(end)) = (DateTime::from_timestamp(span.start, 0), DateTime::from_timestamp(span.end, 0)) else {
+    let (Some(start), Some(end)) = (DateTime::from_timestamp(span.start, 0), DateTime::from_timestamp(span.end, 0))
+    else {
         return Vec::new();
     };
     let mut points = Vec::new();

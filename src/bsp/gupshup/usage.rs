@@ -81,13 +81,14 @@ type Row<'a> = BTreeMap<String, &'a RawValue>;
 /// Reads a 2xx body: every row or none.
 pub(super) fn parse(body: &str, app: &str, range: DateRange) -> Result<Parsed, Complaint> {
     let shape = |what: &str| Complaint::shape(BspKind::Gupshup, what, body);
-    let envelope: Envelope<'_> = serde_json::from_str(body).map_err(|error| shape("no JSON object").caused_by(error))?;
+    let envelope: Envelope<'_> =
+        serde_json::from_str(body).map_err(|error| shape("no JSON object").caused_by(error))?;
     if !envelope.status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("success")) {
         return Err(refusal_in_words(200, envelope.message.as_deref().unwrap_or_default(), body));
     }
     let rows = envelope.rows.ok_or_else(|| shape("no partnerAppUsageList"))?;
-    let rows: Vec<Row<'_>> =
-        serde_json::from_str(rows.get()).map_err(|error| shape("partnerAppUsageList is no list of rows").caused_by(error))?;
+    let rows: Vec<Row<'_>> = serde_json::from_str(rows.get())
+        .map_err(|error| shape("partnerAppUsageList is no list of rows").caused_by(error))?;
     let mut days = BTreeMap::new();
     let mut currency = None;
     for row in &rows {
@@ -168,7 +169,8 @@ fn text(row: &Row<'_>, key: &str) -> Option<String> {
 fn messages(row: &Row<'_>, date: NaiveDate) -> Result<Option<MessageCounts>, String> {
     let mut is_any = false;
     let mut read = |keys: &[&str]| {
-        let Some((key, raw)) = keys.iter().find_map(|key| row.get(*key).filter(|raw| !is_null(raw)).map(|raw| (key, raw)))
+        let Some((key, raw)) =
+            keys.iter().find_map(|key| row.get(*key).filter(|raw| !is_null(raw)).map(|raw| (key, raw)))
         else {
             return Ok(0);
         };
@@ -347,12 +349,8 @@ mod tests {
     #[test]
     fn days_before_july_2025_count_conversations() {
         let day = NaiveDate::from_ymd_opt(2025, 6, 30).unwrap();
-        let parsed = parse(
-            &list(r#"{"date":"2025-06-30","bic":4,"outgoingMediaMsgSKU":3}"#),
-            APP,
-            DateRange::day(day),
-        )
-        .unwrap();
+        let parsed =
+            parse(&list(r#"{"date":"2025-06-30","bic":4,"outgoingMediaMsgSKU":3}"#), APP, DateRange::day(day)).unwrap();
         assert_eq!(parsed.days[0].figures.unit, UsageUnit::Conversation);
         assert_eq!(parsed.days[0].figures.counts.other, 4);
         assert_eq!(parsed.days[0].figures.messages.unwrap().outgoing_media, 3);
@@ -368,7 +366,9 @@ mod tests {
         assert!(complaint(r#"{"date":"2026-06-05","utility":-1}"#).contains("utility of 2026-06-05 is no count"));
         assert!(complaint(r#"{"date":"2026-06-05","totalFees":"free"}"#).contains("is no amount"));
         assert!(complaint("7").contains("no list of rows"));
-        for body in ["<html>", "[]", "{}", r#"{"status":"success"}"#, r#"{"status":"success","partnerAppUsageList":{}}"#] {
+        for body in
+            ["<html>", "[]", "{}", r#"{"status":"success"}"#, r#"{"status":"success","partnerAppUsageList":{}}"#]
+        {
             assert_eq!(parse(body, APP, range()).unwrap_err().advice, Advice::Retry, "{body}");
         }
     }
@@ -408,6 +408,21 @@ mod tests {
         ] {
             let body = format!(r#"{{"status":"error","message":"{words}"}}"#);
             assert_eq!(parse(&body, APP, range()).unwrap_err().advice, expected, "{words}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn details_and_counts_of_a_row_agree(
+            row in proptest::collection::btree_map("[a-z]{4,12}|marketing|utility|fep|ftc|freeUtility", 0_i64..1_000_000_000_000, 0..20)
+        ) {
+            let pairs: Vec<String> = row.iter().map(|(key, count)| format!(r#""{key}":{count}"#)).collect();
+            let members = [vec![r#""date":"2026-06-05""#.to_owned()], pairs].concat().join(",");
+            let day = one(&format!("{{{members}}}"));
+            let of_day: i64 = day.details.iter().map(|detail| detail.count).sum();
+            proptest::prop_assert_eq!(day.figures.counts.total(), Some(of_day));
+            let expected: i64 = row.iter().filter(|(key, _)| is_category(key)).map(|(_, count)| count).sum();
+            proptest::prop_assert_eq!(of_day, expected);
         }
     }
 }

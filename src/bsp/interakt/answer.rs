@@ -223,7 +223,8 @@ fn day(date: NaiveDate, sums: BTreeMap<Key, Sum>, reading: Reading) -> Option<Da
     let mut counts = UsageCounts::default();
     let mut cost: Option<Money> = None;
     let mut details = Vec::with_capacity(sums.len());
-    let in_currency = |cost: Option<Money>| cost.zip(reading.currency).map(|(amount, currency)| Fees { amount, currency });
+    let in_currency =
+        |cost: Option<Money>| cost.zip(reading.currency).map(|(amount, currency)| Fees { amount, currency });
     for ((raw_category, pricing_type, country), sum) in sums {
         let category = UsageCategory::of_raw(&raw_category);
         counts = counts.checked_count(Bucket::of(category, pricing_type.as_deref()), sum.count)?;
@@ -264,18 +265,30 @@ mod tests {
         format!(r#"{{"pricing_analytics":{{"data":[{{"data_points":[{}]}}]}},"id":"1"}}"#, points.join(","))
     }
 
-    fn inr(text: &str) -> Option<Fees> {
-        Some(Fees { amount: Money::parse(text).unwrap(), currency: Currency::from_code("INR").unwrap() })
+    fn inr(text: &str) -> Fees {
+        Fees { amount: Money::parse(text).unwrap(), currency: Currency::from_code("INR").unwrap() }
     }
 
     #[test]
     fn points_are_summed_over_phone_and_tier_and_kept_by_category_type_and_country() {
         let body = pricing(&[
             point(1, r#""country":"IN","pricing_type":"REGULAR","pricing_category":"UTILITY","volume":3,"cost":0.1"#),
-            point(0, r#""country":"IN","phone_number":"1","tier":"0:9","pricing_type":"REGULAR","pricing_category":"UTILITY","volume":40,"cost":4.6"#),
-            point(0, r#""country":"IN","phone_number":"2","tier":"9:MAX","pricing_type":"REGULAR","pricing_category":"UTILITY","volume":2,"cost":0.2"#),
-            point(0, r#""country":"AE","pricing_type":"REGULAR","pricing_category":"UTILITY","volume":1,"cost":"1.5e0""#),
-            point(0, r#""country":"IN","pricing_type":"FREE_CUSTOMER_SERVICE","pricing_category":"UTILITY","volume":6,"cost":0"#),
+            point(
+                0,
+                r#""country":"IN","phone_number":"1","tier":"0:9","pricing_type":"REGULAR","pricing_category":"UTILITY","volume":40,"cost":4.6"#,
+            ),
+            point(
+                0,
+                r#""country":"IN","phone_number":"2","tier":"9:MAX","pricing_type":"REGULAR","pricing_category":"UTILITY","volume":2,"cost":0.2"#,
+            ),
+            point(
+                0,
+                r#""country":"AE","pricing_type":"REGULAR","pricing_category":"UTILITY","volume":1,"cost":"1.5e0""#,
+            ),
+            point(
+                0,
+                r#""country":"IN","pricing_type":"FREE_CUSTOMER_SERVICE","pricing_category":"UTILITY","volume":6,"cost":0"#,
+            ),
             point(0, r#""country":"IN","pricing_type":"FREE_ENTRY_POINT","pricing_category":"SERVICE","volume":"9""#),
             point(0, r#""pricing_category":"GROUP_SERVICE","volume":4"#),
         ]);
@@ -286,11 +299,13 @@ mod tests {
         assert_eq!(day.figures.counts.free_utility, 6);
         assert_eq!(day.figures.counts.free_entry_point, 9);
         assert_eq!(day.figures.counts.other, 4);
-        assert_eq!(day.figures.fees, inr("6.3"));
+        assert_eq!(day.figures.fees, Some(inr("6.3")));
         let keys: Vec<_> = day
             .details
             .iter()
-            .map(|detail| (detail.raw_category.as_str(), detail.pricing_type.as_deref(), detail.country.as_deref(), detail.count))
+            .map(|detail| {
+                (detail.raw_category.as_str(), detail.pricing_type.as_deref(), detail.country.as_deref(), detail.count)
+            })
             .collect();
         assert_eq!(
             keys,
@@ -302,7 +317,7 @@ mod tests {
                 ("UTILITY", Some("REGULAR"), Some("IN"), 42),
             ]
         );
-        assert_eq!(day.details[4].fees, inr("4.8"));
+        assert_eq!(day.details[4].fees, Some(inr("4.8")));
         assert_eq!(day.details[1].fees, None, "no cost was said of it");
     }
 
@@ -335,7 +350,8 @@ mod tests {
     #[test]
     fn a_bucket_that_is_no_local_day_is_flagged_with_its_text() {
         let off = |start: i64, end: i64| {
-            let body = pricing(&[format!(r#"{{"start":{start},"end":{end},"pricing_category":"UTILITY","volume":1}}"#)]);
+            let body =
+                pricing(&[format!(r#"{{"start":{start},"end":{end},"pricing_category":"UTILITY","volume":1}}"#)]);
             days(&[body], reading(Field::Pricing)).unwrap_err()
         };
         for (start, end) in [
@@ -400,5 +416,38 @@ mod tests {
         let body = pricing(&[point(0, r#""volume":1,"cost":9007199.254740993"#)]);
         let days = days(&[body], reading(Field::Pricing)).unwrap();
         assert_eq!(days[0].figures.fees.unwrap().amount.nanos(), 9_007_199_254_740_993);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_is_lost_and_nothing_counted_twice(
+            raw in proptest::collection::vec((0_i64..4, 0_usize..5, 0_usize..4, 0_i64..1_000_000_000_000, 0_i64..1_000_000_000_000_000), 0..60)
+        ) {
+            let categories = ["MARKETING", "UTILITY", "SERVICE", "REFERRAL_CONVERSION", "AI_BOT"];
+            let types = ["REGULAR", "FREE_CUSTOMER_SERVICE", "FREE_ENTRY_POINT", "FREE_TIER"];
+            let points: Vec<String> = raw
+                .iter()
+                .map(|(day, category, kind, count, nanos)| {
+                    let (category, kind, cost) = (categories[*category], types[*kind], Money::from_nanos(*nanos));
+                    point(*day, &format!(
+                        r#""pricing_category":"{category}","pricing_type":"{kind}","volume":{count},"cost":{cost}"#
+                    ))
+                })
+                .collect();
+            // However the points fall on pages, the days are the same.
+            let (one, two) = points.split_at(points.len() / 2);
+            let read = days(&[pricing(one), pricing(two)], reading(Field::Pricing)).unwrap();
+            proptest::prop_assert_eq!(&read, &days(&[pricing(&points)], reading(Field::Pricing)).unwrap());
+            for day in &read {
+                let of_day: i64 = day.details.iter().map(|detail| detail.count).sum();
+                proptest::prop_assert_eq!(day.figures.counts.total(), Some(of_day));
+                let fees = Fees::total(day.details.iter().filter_map(|detail| detail.fees));
+                proptest::prop_assert_eq!(day.figures.fees, fees);
+            }
+            let counted: i64 = read.iter().filter_map(|day| day.figures.counts.total()).sum();
+            proptest::prop_assert_eq!(counted, raw.iter().map(|point| point.3).sum::<i64>());
+            let cost: i64 = read.iter().filter_map(|day| day.figures.fees).map(|fees| fees.amount.nanos()).sum();
+            proptest::prop_assert_eq!(cost, raw.iter().map(|point| point.4).sum::<i64>());
+        }
     }
 }

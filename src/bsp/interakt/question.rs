@@ -101,7 +101,7 @@ mod tests {
              .dimensions([\"PRICING_CATEGORY\",\"PRICING_TYPE\",\"COUNTRY\",\"PHONE\",\"TIER\"])"
         );
         let without_cost = fields(Field::Conversation, period(), false);
-        assert!(without_cost.contains(r#"conversation_analytics.start(1780511400)"#));
+        assert!(without_cost.contains("conversation_analytics.start(1780511400)"));
         assert!(without_cost.contains(r#".metric_types(["CONVERSATION"])"#), "{without_cost}");
     }
 

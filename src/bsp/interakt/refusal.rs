@@ -38,15 +38,12 @@ pub(super) fn of(status: u16, body: &str, wait: Option<TimeDelta>, asked: Option
     let code = error.code.and_then(number::integer);
     let subcode = error.error_subcode.and_then(number::integer);
     let advice = sort(&error, code, subcode, wait, asked).unwrap_or_else(|| unknown(&error, status, wait));
-    let mut message = format!("{} answered {status}", name(BspKind::Interakt));
-    if let Some(code) = code {
-        message.push_str(&format!(", code {code}"));
-    }
-    if let Some(subcode) = subcode {
-        message.push_str(&format!(", subcode {subcode}"));
-    }
+    let numbered =
+        |what: &str, number: Option<i64>| number.map(|number| format!(", {what} {number}")).unwrap_or_default();
+    let (code, subcode) = (numbered("code", code), numbered("subcode", subcode));
     let words = error.error_user_title.iter().chain(&error.message).map(String::as_str).collect::<Vec<_>>().join(": ");
-    Some(Complaint::new(advice, format!("{message}: {}", quote(words.as_bytes()))))
+    let who = name(BspKind::Interakt);
+    Some(Complaint::new(advice, format!("{who} answered {status}{code}{subcode}: {}", quote(words.as_bytes()))))
 }
 
 /// What the code calls for, as Meta's tables say; `None` for a code that is in none of them.
@@ -58,7 +55,10 @@ fn sort(
     asked: Option<Field>,
 ) -> Option<Advice> {
     let says = |words: &str| {
-        [&error.error_user_title, &error.message].into_iter().flatten().any(|text| text.to_ascii_lowercase().contains(words))
+        [&error.error_user_title, &error.message]
+            .into_iter()
+            .flatten()
+            .any(|text| text.to_ascii_lowercase().contains(words))
     };
     // The title is all that is known of this one; its code is not documented.
     if says("cost not available") {
@@ -91,7 +91,8 @@ fn unknown(error: &GraphError<'_>, status: u16, wait: Option<TimeDelta>) -> Advi
 /// An answer without Graph's error object comes from something in front of Graph, and may be gone next time.
 fn without_code(status: u16, body: &str, wait: Option<TimeDelta>) -> Complaint {
     let advice = if status == 429 { Advice::Wait(wait) } else { Advice::Retry };
-    let message = format!("{} answered {status} without an error code: {}", name(BspKind::Interakt), quote(body.as_bytes()));
+    let message =
+        format!("{} answered {status} without an error code: {}", name(BspKind::Interakt), quote(body.as_bytes()));
     Complaint::new(advice, message)
 }
 
@@ -161,6 +162,9 @@ mod tests {
     fn the_message_says_status_code_and_the_vendors_words() {
         let body = r#"{"error":{"message":"Session has\nexpired","code":190,"error_subcode":463}}"#;
         let complaint = of(401, body, None, None).unwrap();
-        assert_eq!(complaint.message, r#"Interakt (Graph) answered 401, code 190, subcode 463: "Session has\nexpired""#);
+        assert_eq!(
+            complaint.message,
+            r#"Interakt (Graph) answered 401, code 190, subcode 463: "Session has\nexpired""#
+        );
     }
 }
