@@ -1,5 +1,7 @@
 //! The BSP clients against the stand-in over real HTTP: every shape and every fault of the contract, and what is made of it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
