@@ -10,6 +10,7 @@ mod arbiter;
 mod backoff;
 mod clockwork;
 mod desk;
+mod dispatch;
 mod fault;
 mod guardian;
 mod job;
