@@ -19,7 +19,7 @@ use mention::mentions;
 /// Each room with the rooms that it may name. A new room is not allowed anywhere until it stands here.
 ///
 /// `app` puts the house together and so may name every room; `main` may name what `app` is asked with.
-const DIRECTION: [(&str, &[&str]); 17] = [
+const DIRECTION: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("telemetry", &[]),
     ("shutdown", &[]),
@@ -39,7 +39,10 @@ const DIRECTION: [(&str, &[&str]); 17] = [
         &["domain", "store", "bsp", "catalog", "cache", "bus", "service", "scheduler", "graphql", "http", "telemetry"],
     ),
     ("app", &EVERY_ROOM_BUT_APP),
-    ("main", &["app", "config", "telemetry", "shutdown", "sim", "domain"]),
+    // A script that plays on the whole house, as a person would.
+    ("demo", &["domain", "service", "http", "config", "shutdown", "sim", "app"]),
+    // `schema` prints the API and `token` makes the first token; what is concrete is `app`'s.
+    ("main", &["app", "config", "demo", "telemetry", "shutdown", "sim", "domain", "service", "graphql"]),
     ("", &[]),
 ];
 
@@ -63,6 +66,10 @@ const EVERY_ROOM_BUT_APP: [&str; 14] = [
 /// Beside `DIRECTION`, what tests inside a file may name: the stand-in for the BSPs.
 const FOR_TESTS: &str = "sim";
 
+/// The types of the API point at each other because the contract says so (an organisation has job runs, a job run has its
+/// organisation), and there is a file for each: in this room alone the parts may need each other.
+const CIRCULAR_BY_CONTRACT: &str = "graphql";
+
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 6] = ["common", "helper", "helpers", "manager", "util", "utils"];
 
@@ -81,7 +88,7 @@ fn only_the_store_names_the_rows() {
 #[test]
 fn no_parts_of_a_module_need_each_other_in_a_circle() {
     let sources = repository::sources("src");
-    expect_none(&circle::circles(&read(&sources)));
+    expect_none(&circle::circles(&read(&sources), CIRCULAR_BY_CONTRACT));
 }
 
 #[test]
@@ -199,7 +206,11 @@ mod caught {
     use super::*;
 
     fn house(files: &[(&str, &str)]) -> House {
-        House::read(files.iter().copied()).unwrap()
+        House::read(files.iter().copied()).expect("the made-up house is Rust")
+    }
+
+    fn circles(files: &[(&str, &str)]) -> Vec<String> {
+        circle::circles(&house(files), CIRCULAR_BY_CONTRACT)
     }
 
     /// The rooms that the made-up files point at.
@@ -270,8 +281,11 @@ mod caught {
 
     #[test]
     fn a_binary_that_reaches_past_app() {
-        let found = against_the_direction(&with(&[("src/main.rs", "use wabacus::service::Core;\nfn main() {}")]));
-        assert_eq!(found, ["src/main.rs:1: `main` may not name `service::Core`"]);
+        let found = against_the_direction(&with(&[
+            ("src/main.rs", "use wabacus::{domain, store::Store};"),
+            ("src/store/mod.rs", ""),
+        ]));
+        assert_eq!(found, ["src/main.rs:1: `main` may not name `store::Store`"]);
     }
 
     #[test]
@@ -285,46 +299,58 @@ mod caught {
 
     #[test]
     fn a_circle_of_three_files_is_named() {
-        let found = circle::circles(&house(&[
+        let found = circles(&[
             ("src/store/mod.rs", "mod a; mod b; mod c; pub use a::A; pub use b::B;"),
             ("src/store/a.rs", "use super::B;\npub struct A;"),
             ("src/store/b.rs", "use crate::store::c;\npub struct B; fn f() { c::go() }"),
             ("src/store/c.rs", "pub fn go() {}\nfn f(_: super::a::A) {}"),
-        ]));
+        ]);
         let circle =
             ["store::a -> store::b (src/store/a.rs:1)", "store::c (src/store/b.rs:2)", "store::a (src/store/c.rs:2)"];
         assert_eq!(found, [circle.join(" -> ")]);
     }
 
     #[test]
+    fn a_circle_in_the_one_room_whose_types_point_at_each_other_by_contract() {
+        let files = [
+            ("src/graphql/mod.rs", "mod a; mod b;"),
+            ("src/graphql/a.rs", "use super::b::B; pub struct A;"),
+            ("src/graphql/b.rs", "use super::a::A; pub struct B;"),
+        ];
+        assert_eq!(circles(&files), Vec::<String>::new());
+        let elsewhere = files.map(|(name, text)| (name.replace("graphql", "store"), text));
+        assert_eq!(circles(&elsewhere.each_ref().map(|(name, text)| (name.as_str(), *text))).len(), 1);
+    }
+
+    #[test]
     fn a_circle_through_what_is_inside_two_parts() {
-        let found = circle::circles(&house(&[
+        let found = circles(&[
             ("src/store/mod.rs", "mod a; mod b;"),
             ("src/store/a/mod.rs", "mod x; pub struct A;"),
             ("src/store/a/x.rs", "use crate::store::b::B;"),
             ("src/store/b/mod.rs", "mod y; pub struct B;"),
             ("src/store/b/y.rs", "fn f(_: crate::store::a::A) {}"),
-        ]));
+        ]);
         assert_eq!(found, ["store::a -> store::b (src/store/a/x.rs:1) -> store::a (src/store/b/y.rs:1)"]);
     }
 
     #[test]
     fn a_module_and_its_own_parts_are_one_thing() {
-        let found = circle::circles(&house(&[
+        let found = circles(&[
             ("src/store/mod.rs", "mod a; mod b; pub use b::B; pub struct Db { a: a::A }"),
             ("src/store/a.rs", "use super::{Db, B}; pub struct A;"),
             ("src/store/b.rs", "use super::Db; pub struct B;"),
-        ]));
+        ]);
         assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]
     fn tests_inside_a_file_make_no_circle() {
-        let found = circle::circles(&house(&[
+        let found = circles(&[
             ("src/store/mod.rs", "mod a; mod b;"),
             ("src/store/a.rs", "use super::b::B; pub struct A;"),
             ("src/store/b.rs", "pub struct B; #[cfg(test)] mod tests { use super::super::a::A; }"),
-        ]));
+        ]);
         assert_eq!(found, Vec::<String>::new());
     }
 

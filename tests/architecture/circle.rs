@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 type Needs = BTreeMap<Path, BTreeMap<Path, String>>;
 
 /// One line for each circle, as `a -> b (src/a.rs:3) -> a (src/b.rs:7)`: each once, from its first part in the alphabet.
-pub(crate) fn circles(house: &House) -> Vec<String> {
-    let needs = needs(house);
+/// The room `but` is left out.
+pub(crate) fn circles(house: &House, but: &str) -> Vec<String> {
+    let needs = needs(house, but);
     let mut found = Vec::new();
     let mut told = BTreeSet::new();
     for start in needs.keys() {
@@ -21,20 +22,17 @@ pub(crate) fn circles(house: &House) -> Vec<String> {
             continue;
         }
         if let Some(circle) = shortest(&needs, start) {
-            let mut line = start.join("::");
-            for (part, at) in circle {
-                line += &format!(" -> {} ({at})", part.join("::"));
-                told.insert(part);
-            }
-            found.push(line);
+            let steps = circle.iter().map(|(part, at)| format!("{} ({at})", part.join("::")));
+            found.push([start.join("::")].into_iter().chain(steps).collect::<Vec<_>>().join(" -> "));
+            told.extend(circle.into_iter().map(|(part, _)| part));
         }
     }
     found
 }
 
-fn needs(house: &House) -> Needs {
+fn needs(house: &House, but: &str) -> Needs {
     let mut needs = Needs::new();
-    for file in &house.files {
+    for file in house.files.iter().filter(|file| file.room() != but) {
         for mention in mentions(house, file).into_iter().filter(|mention| !mention.in_test) {
             let other = match mention.place(house) {
                 Some(Place::Item(other)) => other,
