@@ -48,7 +48,9 @@ impl std::fmt::Debug for Wiring {
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    #[error("MASTER_KEY is not set; make one with `openssl rand -base64 32` and keep it: without it, stored BSP credentials cannot be read again")]
+    #[error(
+        "MASTER_KEY is not set; make one with `openssl rand -base64 32` and keep it: without it, stored BSP credentials cannot be read again"
+    )]
     NoMasterKey,
     #[error("the database cannot be used")]
     Store(#[from] StoreError),
@@ -70,13 +72,18 @@ struct Foundation {
 }
 
 /// A running server.
-#[derive(Debug)]
 pub struct App {
     services: Services,
     schema: Schema,
     scheduler: Scheduler,
     http: server::Handle,
     store: Store,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("address", &self.http.address()).finish_non_exhaustive()
+    }
 }
 
 impl App {
@@ -186,8 +193,7 @@ struct Tokens(AccessService);
 #[async_trait]
 impl Authenticate for Tokens {
     async fn authenticate(&self, secret: &str) -> Result<Option<Data>, AuthFault> {
-        let caller =
-            self.0.authenticate(secret).await.map_err(|error| AuthFault::Unavailable(Box::new(error)))?;
+        let caller = self.0.authenticate(secret).await.map_err(|error| AuthFault::Unavailable(Box::new(error)))?;
         Ok(caller.map(|caller| {
             let mut data = Data::default();
             data.insert(caller);

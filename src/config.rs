@@ -18,8 +18,8 @@ use crate::service::job::RetentionOptions;
 use crate::service::{MasterKeys, SchedulingOptions};
 use crate::{bsp, graphql, http, scheduler, store, telemetry};
 
-use reader::{Reader, Setting};
 pub use reader::{BadSetting, Listed, Source};
+use reader::{Reader, Setting};
 
 /// Everything that can be set.
 #[derive(Debug)]
@@ -77,13 +77,17 @@ impl Config {
             retention: retention_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
             keys: reader.take(
-                secret("MASTER_KEY", "seals BSP credentials: 32 random bytes in base64; several with commas while it is rotated"),
+                secret(
+                    "MASTER_KEY",
+                    "seals BSP credentials: 32 random bytes in base64; several with commas while it is rotated",
+                ),
                 |text| match text {
                     "" => Ok(None),
                     text => MasterKeys::parse(&SecretString::from(text)).map(Some).map_err(|error| error.to_string()),
                 },
             ),
-            node_name: reader.take(setting("NODE_NAME", "wabacus", "this node's name, in logs and in `scheduler`"), not_empty),
+            node_name: reader
+                .take(setting("NODE_NAME", "wabacus", "this node's name, in logs and in `scheduler`"), not_empty),
             usage_lookback_days: reader.take(
                 setting("USAGE_LOOKBACK_DAYS", "7", "days before yesterday that are pulled again each morning"),
                 number(0..=90),
@@ -103,8 +107,8 @@ impl Config {
 
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: name.clone(), source })?;
     let table: toml::Table =
         text.parse().map_err(|source| ConfigError::NotToml { path: name, source: Box::new(source) })?;
     let plain = |value: toml::Value| match value {
@@ -173,7 +177,8 @@ fn days_or_keep(text: &str) -> Result<Option<TimeDelta>, String> {
 fn store_options(reader: &mut Reader) -> store::Options {
     let url = setting("DATABASE_URL", "sqlite://wabacus.db", "where the data is: sqlite://FILE or postgres://...");
     let readers = setting("DATABASE_READERS", "8", "connections that read");
-    let durable = setting("DATABASE_DURABLE", "off", "SQLite only: survive a power cut without losing the last moments");
+    let durable =
+        setting("DATABASE_DURABLE", "off", "SQLite only: survive a power cut without losing the last moments");
     store::Options {
         url: reader.take(url, |text| {
             let options = store::Options { url: text.to_owned(), ..store::Options::default() };
@@ -212,7 +217,11 @@ fn graphql_options(reader: &mut Reader) -> graphql::Options {
     graphql::Options {
         depth_max: reader.take(setting("DEPTH_MAX", "15", "how deep a query may nest"), number(5..=100)),
         complexity_max: reader.take(
-            setting("COMPLEXITY_MAX", "50000", "how much a query may weigh: a field counts 1 for each entry of the lists around it"),
+            setting(
+                "COMPLEXITY_MAX",
+                "50000",
+                "how much a query may weigh: a field counts 1 for each entry of the lists around it",
+            ),
             number(100..=10_000_000),
         ),
         aliases_max: reader.take(setting("ALIASES_MAX", "100", "aliases of a query"), number(1..=10_000)),
@@ -224,13 +233,15 @@ fn graphql_options(reader: &mut Reader) -> graphql::Options {
 
 fn bsp_options(reader: &mut Reader) -> bsp::Options {
     let defaults = bsp::Options::default();
-    let interakt = setting("INTERAKT_API", "https://graph.facebook.com/v23.0", "the Graph API that Interakt channels are asked through");
+    let interakt = setting(
+        "INTERAKT_API",
+        "https://graph.facebook.com/v23.0",
+        "the Graph API that Interakt channels are asked through",
+    );
     let token = secret("INTERAKT_TOKEN", "Graph token of Interakt channels that have none of their own");
     bsp::Options {
-        gupshup_url: reader.take(
-            setting("GUPSHUP_PARTNER_API", "https://partner.gupshup.io", "Gupshup's partner API"),
-            http_url,
-        ),
+        gupshup_url: reader
+            .take(setting("GUPSHUP_PARTNER_API", "https://partner.gupshup.io", "Gupshup's partner API"), http_url),
         interakt_url: reader.take(interakt, http_url),
         interakt_token: reader
             .take(token, |text| Ok::<_, String>(Some(text).filter(|text| !text.is_empty()).map(SecretString::from))),
@@ -240,10 +251,8 @@ fn bsp_options(reader: &mut Reader) -> bsp::Options {
             }),
         gupshup_per_minute: reader
             .take(setting("GUPSHUP_PER_MINUTE", "10", "usage requests for one Gupshup app"), nonzero(1..=10_000)),
-        graph_per_hour: reader.take(
-            setting("GRAPH_PER_HOUR", "200", "requests for one WhatsApp Business Account"),
-            nonzero(1..=100_000),
-        ),
+        graph_per_hour: reader
+            .take(setting("GRAPH_PER_HOUR", "200", "requests for one WhatsApp Business Account"), nonzero(1..=100_000)),
         bsp_per_second: reader
             .take(setting("BSP_PER_SECOND", "20", "requests to one BSP, all accounts together"), nonzero(1..=10_000)),
         ..defaults
@@ -255,8 +264,10 @@ fn scheduler_options(reader: &mut Reader) -> scheduler::Options {
     scheduler::Options {
         jobs_max: reader.take(setting("JOBS_MAX", "64", "jobs that run at the same time"), number(1..=10_000)),
         job_deadline: reader.take(deadline, seconds(1..=86_400)),
-        drain: reader
-            .take(setting("DRAIN_SECONDS", "20", "what a stop gives running jobs before it puts them back"), seconds(0..=600)),
+        drain: reader.take(
+            setting("DRAIN_SECONDS", "20", "what a stop gives running jobs before it puts them back"),
+            seconds(0..=600),
+        ),
         ..scheduler::Options::default()
     }
 }
@@ -268,12 +279,12 @@ fn scheduling_options(reader: &mut Reader) -> SchedulingOptions {
         retry: RetryPolicy {
             attempts_max: reader
                 .take(setting("RETRY_ATTEMPTS", "8", "attempts of a run before it is dead-lettered"), number(1..=100)),
-            delay_base: reader
-                .take(setting("RETRY_BASE_SECONDS", "30", "longest delay before the second attempt; it doubles"), seconds(1..=3_600)),
-            delay_max: reader.take(
-                setting("RETRY_CAP_SECONDS", "3600", "longest delay before any attempt"),
-                seconds(1..=86_400),
+            delay_base: reader.take(
+                setting("RETRY_BASE_SECONDS", "30", "longest delay before the second attempt; it doubles"),
+                seconds(1..=3_600),
             ),
+            delay_max: reader
+                .take(setting("RETRY_CAP_SECONDS", "3600", "longest delay before any attempt"), seconds(1..=86_400)),
         },
     }
 }
@@ -282,20 +293,30 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
     RetentionOptions {
         payloads: reader
             .take(setting("RETENTION_PAYLOADS_DAYS", "90", "how long BSP payloads are kept, or keep"), days_or_keep),
-        finished_runs: reader
-            .take(setting("RETENTION_RUNS_DAYS", "30", "how long runs that ended well are kept, or keep"), days_or_keep),
-        failed_runs: reader
-            .take(setting("RETENTION_FAILED_RUNS_DAYS", "180", "how long runs that failed are kept, or keep"), days_or_keep),
+        finished_runs: reader.take(
+            setting("RETENTION_RUNS_DAYS", "30", "how long runs that ended well are kept, or keep"),
+            days_or_keep,
+        ),
+        failed_runs: reader.take(
+            setting("RETENTION_FAILED_RUNS_DAYS", "180", "how long runs that failed are kept, or keep"),
+            days_or_keep,
+        ),
     }
 }
 
 fn telemetry_options(reader: &mut Reader) -> telemetry::Options {
     telemetry::Options {
-        filter: reader.take(setting("LOG", "info", "what is logged, such as info or wabacus=debug,info"), not_empty),
-        format: reader
-            .take(setting("LOG_FORMAT", "text", "text or json"), |text| {
-                text.parse().map_err(|_| "expected text or json".to_owned())
-            }),
+        filter: reader.take(
+            setting(
+                "LOG",
+                "info,sea_orm_migration=warn,actix_server=warn",
+                "what is logged, such as info or wabacus=debug,info",
+            ),
+            not_empty,
+        ),
+        format: reader.take(setting("LOG_FORMAT", "text", "text or json"), |text| {
+            text.parse().map_err(|_| "expected text or json".to_owned())
+        }),
     }
 }
 
@@ -328,7 +349,8 @@ mod tests {
 
     #[test]
     fn every_bad_setting_is_named_with_its_value_and_what_is_accepted() {
-        let environment = map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "redis://x")]);
+        let environment =
+            map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "redis://x")]);
         let ConfigError::Bad(bad) = Config::from_sources(environment, map(&[("jobsmax", "3")])).unwrap_err() else {
             panic!("expected bad settings")
         };

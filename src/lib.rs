@@ -31,10 +31,10 @@ pub mod sim;
 /// Logs and metrics.
 pub mod telemetry;
 /// Settings: environment, then file, then defaults; checked once at start.
-// pub mod config;
+pub mod config;
 /// The composition root: the only room that knows every concrete type.
-// pub mod app;
+pub mod app;
 /// The demo: simulated BSPs, organisations with a month of usage, and what to paste.
-// pub mod demo;
+pub mod demo;
 /// When to stop: softly first, then at once.
 pub mod shutdown;

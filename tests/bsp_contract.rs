@@ -1,5 +1,7 @@
 //! The BSP clients against the stand-in over real HTTP: every shape and every fault of the contract, and what is made of it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
@@ -164,17 +166,13 @@ async fn every_transport_fault_is_told_from_the_others_and_heals() {
         (Fault::ServerError(500), Action::Retry, "500"),
         (Fault::ServerError(503), Action::Retry, "503"),
         (Fault::CutConnection, Action::Retry, "cut off"),
-        (Fault::Timeout, Action::Retry, "did not answer in time"),
         (Fault::NotJson, Action::Retry, "<!doctype html>"),
         (Fault::WrongShape, Action::Retry, "unexpected shape"),
         (Fault::HugeBody { bytes: 4 * 1024 * 1024 }, Action::Retry, "more than 1000000 bytes"),
         (Fault::TokenExpired, Action::Stop(StopReason::Token), "401"),
         (Fault::RedirectElsewhere, Action::Stop(StopReason::Refused), "elsewhere.invalid"),
     ];
-    let world = World::with(|options| {
-        options.body_bytes_max = 1_000_000;
-        options.request_timeout = Duration::from_millis(500);
-    });
+    let world = World::with(|options| options.body_bytes_max = 1_000_000);
     for kind in [BspKind::Gupshup, BspKind::Interakt] {
         for (fault, action, words) in cases.clone() {
             world.sim.fault(id_of(kind), fault.clone(), Often::Times(1));
@@ -188,14 +186,30 @@ async fn every_transport_fault_is_told_from_the_others_and_heals() {
 }
 
 #[tokio::test]
-async fn a_bsp_that_is_not_there_is_tried_again() {
-    let World { sim, bsps, .. } = World::new();
-    sim.stop();
+async fn an_answer_that_does_not_come_is_given_up_and_tried_again() {
+    let world = World::with(|options| options.request_timeout = Duration::from_millis(200));
     for kind in [BspKind::Gupshup, BspKind::Interakt] {
-        let error = failure(bsps.get(kind).account_usage(&account(kind, Some(TOKEN)), week()).await);
+        world.sim.fault(id_of(kind), Fault::Timeout, Often::Always);
+        let error = failure(world.ask(kind, week()).await);
+        assert_eq!(error.action, Action::Retry);
+        assert!(error.message.contains("did not answer in time"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_bsp_that_is_not_there_is_tried_again() {
+    // Nothing listens on port 1 of this machine.
+    let nowhere: url::Url = "http://127.0.0.1:1".parse().unwrap();
+    let world = World::with(|options| {
+        options.gupshup_url = nowhere.clone();
+        options.interakt_url = nowhere;
+    });
+    for kind in [BspKind::Gupshup, BspKind::Interakt] {
+        let error = failure(world.ask(kind, week()).await);
         assert_eq!(error.action, Action::Retry);
         assert!(error.message.contains("cannot be reached"), "{error}");
     }
+    world.sim.stop();
 }
 
 #[tokio::test]

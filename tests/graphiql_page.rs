@@ -2,7 +2,9 @@
 
 mod toy_server;
 
+use async_graphql::Schema;
 use serde_json::{Value, json};
+use wabacus::graphql;
 
 async fn open(url: &str, token: &str, names: &[&str]) -> Value {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/documents");
@@ -28,12 +30,30 @@ async fn a_person_pastes_a_token_and_runs_queries_and_subscriptions_without_inte
     toy.handle.stop().await;
 }
 
+/// The real schema under its real limits, with nothing behind it.
+fn real_schema() -> graphql::Schema {
+    let limits = graphql::Options::default();
+    Schema::build(graphql::Query::default(), graphql::Mutation::default(), graphql::Subscription::default())
+        .limit_depth(limits.depth_max)
+        .limit_complexity(limits.complexity_max)
+        .limit_aliases(limits.aliases_max)
+        .limit_directives(limits.directives_max)
+        .finish()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn before_a_token_is_pasted_the_schema_is_explained_and_the_starter_says_what_to_do() {
-    let toy = toy_server::start(toy_server::options());
+async fn before_a_token_is_pasted_the_schema_is_explained_and_the_starter_is_valid() {
+    let toy = toy_server::serve(real_schema(), toy_server::options());
     let report = open(&toy.url("/graphiql"), "", &[]).await;
-    assert!(report["documentation"].as_str().is_some_and(|text| text.contains("Counts")), "{report}");
-    assert!(report["starter"].as_str().is_some_and(|text| text.contains("Paste a token")), "{report}");
+    // GraphiQL asks for the whole schema, which is deep; it must stay within the limits.
+    assert!(report["documentation"].as_str().is_some_and(|text| text.contains("AccountUsageChanged")), "{report}");
     assert_eq!((&report["foreign"], &report["violations"]), (&json!([]), &json!([])));
+    let starter = report["starter"].as_str().expect("there is a starter");
+    assert!(starter.contains("Paste a token"), "{starter}");
+    let answer = toy_server::http().post(toy.url("/graphql")).json(&json!({"query": starter})).send().await;
+    let answer: Value = answer.expect("an answer").json().await.expect("JSON");
+    // With nothing behind the schema it fails when it runs, and not before.
+    let code = &answer["errors"][0]["extensions"]["code"];
+    assert!(code.is_string() && code != "BAD_USER_INPUT", "{answer}");
     toy.handle.stop().await;
 }

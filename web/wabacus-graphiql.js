@@ -20,7 +20,14 @@
 
 query WhoAmI {
   viewer {
-    __typename
+    admin
+    scopes
+    expiresAt
+    organisation {
+      name
+      timeZone
+      currency
+    }
   }
 }
 `;

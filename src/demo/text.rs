@@ -15,8 +15,7 @@ pub(super) fn json(url: &str, admin_token: &str, organisations: &[Shown]) -> Str
 pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today: NaiveDate) -> String {
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
     let (from, to) = (back(DAYS), back(1));
-    let tokens: String =
-        organisations.iter().map(|shown| format!("  {:<20} {}\n", shown.name, shown.token)).collect();
+    let tokens: String = organisations.iter().map(|shown| format!("  {:<20} {}\n", shown.name, shown.token)).collect();
     let first = organisations.first().map(|shown| shown.id.to_string()).unwrap_or_default();
     let month = to.format("%Y-%m");
     format!(

@@ -62,7 +62,9 @@ impl Bucket {
     /// `REFERRAL_CONVERSION` in another.
     pub fn of(category: UsageCategory, pricing_type: Option<&str>) -> Self {
         match (pricing_type, category) {
-            (Some("FREE_ENTRY_POINT" | "FREE_ENTRY"), _) | (_, UsageCategory::ReferralConversion) => Self::FreeEntryPoint,
+            (Some("FREE_ENTRY_POINT" | "FREE_ENTRY"), _) | (_, UsageCategory::ReferralConversion) => {
+                Self::FreeEntryPoint
+            }
             (Some("FREE_TIER"), _) => Self::FreeTier,
             (Some("FREE_CUSTOMER_SERVICE"), UsageCategory::Utility) => Self::FreeUtility,
             (_, UsageCategory::Marketing) => Self::Marketing,
@@ -336,8 +338,15 @@ pub fn month_of_days<'a>(
     month: Month,
     days: impl IntoIterator<Item = &'a DayFigures>,
 ) -> Result<MonthlyUsage, Overflow> {
-    let mut total =
-        MonthlyUsage { organisation_id, channel_id, month, counts: UsageCounts::default(), messages: None, fees: None, days: 0 };
+    let mut total = MonthlyUsage {
+        organisation_id,
+        channel_id,
+        month,
+        counts: UsageCounts::default(),
+        messages: None,
+        fees: None,
+        days: 0,
+    };
     let mut fees = Vec::new();
     for day in days {
         total.counts = total.counts.checked_add(day.counts).ok_or(Overflow)?;

@@ -81,7 +81,10 @@ fn newest_start(first: Instant, now: Instant, most: usize, next_after: impl Fn(I
         if back <= first {
             break;
         }
-        let count = std::iter::successors(next_after(back), |at| next_after(*at)).take_while(|at| *at <= now).take(most).count();
+        let count = std::iter::successors(next_after(back), |at| next_after(*at))
+            .take_while(|at| *at <= now)
+            .take(most)
+            .count();
         if count == most {
             from = next_after(back).unwrap_or(first);
             break;
@@ -127,12 +130,16 @@ mod tests {
         let firing = fire(&schedule, at("2026-06-05T03:30:00Z"), false).unwrap();
         assert_eq!(firing.next_run_at, Some(at("2026-06-06T03:30:00Z")));
         let [only] = firing.occurrences[..] else { panic!("{firing:?}") };
-        assert_eq!(only, Occurrence { scheduled_for: at("2026-06-05T03:30:00Z"), trigger: JobTrigger::Schedule, skipped: false });
+        assert_eq!(
+            only,
+            Occurrence { scheduled_for: at("2026-06-05T03:30:00Z"), trigger: JobTrigger::Schedule, skipped: false }
+        );
     }
 
     #[test]
     fn five_missed_days_of_usage_are_one_run() {
-        let firing = fire(&schedule(JobKind::DailyUsage, "2026-06-05T03:30:00Z"), at("2026-06-10T12:00:00Z"), false).unwrap();
+        let firing =
+            fire(&schedule(JobKind::DailyUsage, "2026-06-05T03:30:00Z"), at("2026-06-10T12:00:00Z"), false).unwrap();
         assert_eq!(firing.occurrences.len(), 1);
         assert_eq!(firing.occurrences[0].trigger, JobTrigger::CatchUp);
         assert_eq!(firing.next_run_at, Some(at("2026-06-11T03:30:00Z")));
@@ -155,7 +162,11 @@ mod tests {
     #[test]
     fn a_pull_that_still_runs_skips_the_next_and_a_snapshot_waits() {
         let now = at("2026-06-05T03:30:00Z");
-        assert!(fire(&schedule(JobKind::DailyUsage, "2026-06-05T03:30:00Z"), now, true).unwrap().occurrences[0].skipped);
-        assert!(!fire(&schedule(JobKind::DailySnapshot, "2026-06-05T03:30:00Z"), now, true).unwrap().occurrences[0].skipped);
+        assert!(
+            fire(&schedule(JobKind::DailyUsage, "2026-06-05T03:30:00Z"), now, true).unwrap().occurrences[0].skipped
+        );
+        assert!(
+            !fire(&schedule(JobKind::DailySnapshot, "2026-06-05T03:30:00Z"), now, true).unwrap().occurrences[0].skipped
+        );
     }
 }

@@ -1,6 +1,9 @@
 //! Account usage: what a BSP reports for a channel and a day, the months made of such days, and where a figure comes from.
 
-#![expect(clippy::unused_async, reason = "a resolver is asynchronous to its caller, whether it waits for something or not")]
+#![expect(
+    clippy::unused_async,
+    reason = "a resolver is asynchronous to its caller, whether it waits for something or not"
+)]
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 

@@ -13,7 +13,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::{JobRunId, OrganisationId};
 use crate::domain::job::JobRun;
 
-use super::provisional::{Claim, Finished, Look};
+use crate::service::dispatch::{Claim, Finished, Look};
 
 /// An organisation for which a look had neither run nor future time is not asked again sooner than this.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
@@ -327,7 +327,8 @@ impl Agenda {
         }
         for (organisation, next) in look.next {
             // A time that has passed although there was nothing to claim would have the clockwork spin.
-            self.looked(organisation, next.map(|next| next.max(now + LOOK_AGAIN)), now);
+            let next = next.map(|next| if next > now { next } else { now + LOOK_AGAIN });
+            self.looked(organisation, next, now);
         }
         // Whoever was forgotten in the answer is found by the sweep.
         for organisation in asked {
@@ -444,6 +445,11 @@ impl Agenda {
         self.newcomers.clear();
     }
 
+    /// Whether nothing is to be started any more.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopped | Phase::Fenced)
+    }
+
     /// Runs that execute.
     pub(super) fn running(&self) -> usize {
         self.running.len()
@@ -472,11 +478,6 @@ impl Agenda {
         self.queue.iter().take_while(|(due, _)| *due <= now).count()
     }
 
-    /// How late the longest waiting organisation is.
-    pub(super) fn lag(&self, now: Instant) -> TimeDelta {
-        self.queue.first().map_or_else(TimeDelta::zero, |(due, _)| (now - *due).max(TimeDelta::zero()))
-    }
-
     /// When there is something to do without anybody ringing; `slots` is how many more runs may execute.
     pub(super) fn next(&self, slots: usize) -> Instant {
         let ripe = if self.newcomers.is_empty() && self.asked.is_empty() && self.alarms.is_empty() {
@@ -503,9 +504,8 @@ impl Agenda {
 
     /// Whether nothing is left to do until time moves on.
     pub(super) fn is_settled(&self, now: Instant) -> bool {
-        match self.phase {
-            Phase::Stopped | Phase::Fenced => return true,
-            Phase::Working | Phase::Draining { .. } => {}
+        if self.is_over() {
+            return true;
         }
         let starts_due = || self.down.values().any(|until| until.is_none_or(|until| until <= now));
         !self.ticking

@@ -17,13 +17,13 @@ use futures_util::FutureExt;
 
 use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
+use crate::service::dispatch::Look;
 
 use super::agenda::{Agenda, Ended, Phase};
 use super::arbiter::Guardians;
 use super::guardian::Stage;
 use super::job;
 use super::message::{Receipt, Start};
-use super::provisional::Look;
 use super::status;
 use super::work::WorkError;
 

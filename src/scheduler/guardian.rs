@@ -8,6 +8,7 @@ use tokio::runtime;
 
 use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
+use crate::service::dispatch::Epoch;
 
 use super::Options;
 use super::backoff::{Plan, Trouble};
@@ -15,7 +16,6 @@ use super::desk::Desk;
 use super::fault::Faults;
 use super::message::{Adopt, Dispatch, Down};
 use super::organisation::OrganisationActor;
-use super::provisional::Epoch;
 use super::work::Work;
 
 /// What all actors of a node share.
@@ -83,7 +83,7 @@ impl Guardian {
 
     /// Starts the actor anew; one that was quarantined has to live through the window to be trusted again.
     fn revive(&mut self, organisation: OrganisationId, context: &mut Context<Self>) {
-        if self.children.contains_key(&organisation) {
+        if self.children.contains_key(&organisation) || self.post.stage.desk.agenda().is_over() {
             return;
         }
         let incarnation = self.launch(organisation, true);
@@ -135,7 +135,8 @@ impl Handler<Down> for Guardian {
 
     fn handle(&mut self, down: Down, context: &mut Self::Context) {
         let Down { organisation, incarnation, panicked } = down;
-        if !self.is_alive(organisation, incarnation) {
+        let over = self.post.stage.desk.agenda().is_over();
+        if over || !self.is_alive(organisation, incarnation) {
             return;
         }
         self.children.remove(&organisation);

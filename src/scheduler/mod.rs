@@ -10,14 +10,16 @@ mod arbiter;
 mod backoff;
 mod clockwork;
 mod desk;
+mod dispatch;
 mod fault;
 mod guardian;
 mod job;
 mod message;
 mod organisation;
-pub mod provisional;
 mod sentinel;
 mod status;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::fmt::Debug;
@@ -27,15 +29,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::bsp::LimiterState;
 use crate::domain::clock::SharedClock;
 use crate::domain::id::OrganisationId;
+use crate::service::wake::{SchedulerReport, SchedulerView, Wake};
 
 use agenda::Phase;
 use arbiter::Arbiters;
 use clockwork::Clockwork;
 use desk::Desk;
 use guardian::Stage;
-use provisional::{LimiterState, SchedulerReport, SchedulerView, Wake};
 use status::Node;
 
 pub use fault::{FaultPoint, Faults, NoFaults};
@@ -175,7 +178,7 @@ impl Scheduler {
                 agenda.phase = Phase::Draining { cancel_at, give_up_at };
             }
         });
-        desk.until(|agenda, _| matches!(agenda.phase, Phase::Stopped | Phase::Fenced)).await;
+        desk.until(|agenda, _| agenda.is_over()).await;
         self.inner.arbiters.stop();
         tracing::info!("the scheduler has stopped");
     }

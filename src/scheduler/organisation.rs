@@ -39,7 +39,7 @@ impl OrganisationActor {
     pub(super) fn launch(post: Arc<Post>, organisation: OrganisationId, incarnation: u32) -> Addr<Self> {
         Supervisor::start(move |context: &mut Context<Self>| {
             context.set_mailbox_capacity(MAILBOX_MAX);
-            Self { sentinel: Sentinel { post, organisation, incarnation, dismissed: false }, job: None }
+            Self { sentinel: Sentinel { post, organisation, incarnation }, job: None }
         })
     }
 
@@ -55,10 +55,6 @@ impl Actor for OrganisationActor {
         self.strike(FaultPoint::ActorStart);
         let Sentinel { organisation, incarnation, .. } = self.sentinel;
         self.sentinel.post.stage.desk.note(|agenda| agenda.up(organisation, incarnation));
-    }
-
-    fn stopped(&mut self, _context: &mut Self::Context) {
-        self.sentinel.dismissed = true;
     }
 }
 

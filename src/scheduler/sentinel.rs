@@ -8,21 +8,17 @@ use super::guardian::Post;
 use super::message::Down;
 
 /// Held by an actor and dropped with it. `actix::Supervisor` starts an actor again only after it stopped in order; after a panic
-/// it is dropped together with the actor, and only this notices.
+/// it is dropped together with the actor, and only this notices. Even `stopped` is no sign of order: actix calls it on the way
+/// out of a panic too. An actor that was replaced tells nobody anything new, as the incarnation is not the present one.
 #[derive(Debug)]
 pub(super) struct Sentinel {
     pub(super) post: Arc<Post>,
     pub(super) organisation: OrganisationId,
     pub(super) incarnation: u32,
-    /// The actor stopped in order: nothing is to be told.
-    pub(super) dismissed: bool,
 }
 
 impl Drop for Sentinel {
     fn drop(&mut self) {
-        if self.dismissed {
-            return;
-        }
         let Self { organisation, incarnation, .. } = *self;
         // The agenda first: from now on nothing is claimed for the organisation.
         self.post.stage.desk.note(|agenda| agenda.down(organisation, incarnation));

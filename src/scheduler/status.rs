@@ -3,9 +3,10 @@
 use crate::domain::attempt;
 use crate::domain::clock::Instant;
 use crate::domain::job::RetryPolicy;
+use crate::service::dispatch::Claim;
+use crate::service::wake::{NodeReport, SchedulerReport};
 
 use super::agenda::{Agenda, Ended, Phase};
-use super::provisional::{Claim, NodeReport, SchedulerReport};
 
 /// How many, in the type that gauges take.
 fn gauge(count: usize) -> u32 {
@@ -89,7 +90,7 @@ pub(super) fn report(agenda: &Agenda, node: &Node, now: Instant) -> SchedulerRep
         quarantined: agenda.quarantined(),
         queued: figure(agenda.queued(now)),
         running,
-        lag_ms: agenda.lag(now).num_milliseconds(),
+        lag_ms: agenda.tally.lag_ms_last,
         limiters: Vec::new(),
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::{JobRunId, OrganisationId};
 use crate::domain::job::JobRun;
 
-use super::provisional::{Epoch, Finished, Look};
+use crate::service::dispatch::{Epoch, Finished, Look};
 
 /// Why a request to the services failed.
 #[derive(Debug, thiserror::Error)]

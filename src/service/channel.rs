@@ -140,20 +140,14 @@ impl ChannelService {
     }
 
     /// Changes a channel. New credentials clear `NEEDS_ATTENTION` and have the usage pulled.
-    pub async fn update(
-        &self,
-        caller: &Caller,
-        id: ChannelId,
-        change: ChannelChange,
-    ) -> Result<Channel, ServiceError> {
+    pub async fn update(&self, caller: &Caller, id: ChannelId, change: ChannelChange) -> Result<Channel, ServiceError> {
         caller.require_admin()?;
         let name = change.name.as_deref().map(|text| Name::parse("input.name", text)).transpose()?;
         let phone_number = change.phone_number.as_deref().map(phone_number).transpose()?;
         let account = account(change.gupshup, change.interakt)?;
 
         let mut work = self.core.begin().await?;
-        let mut channel =
-            store::channel::find_any(work.tx(), id).await?.ok_or(ServiceError::NotFound("channel"))?;
+        let mut channel = store::channel::find_any(work.tx(), id).await?.ok_or(ServiceError::NotFound("channel"))?;
         if let Some(account) = &account {
             check_account_fits(channel.kind, Some(account))?;
             if channel.account.as_ref().is_some_and(|before| *before != account.account) {
@@ -166,7 +160,9 @@ impl ChannelService {
         channel.phone_number = phone_number.or(channel.phone_number);
         channel.status = match (change.paused, channel.status, &account) {
             (Some(true), _, _) => ChannelStatus::Paused,
-            (Some(false), ChannelStatus::Paused, _) | (_, ChannelStatus::NeedsAttention, Some(_)) => ChannelStatus::Active,
+            (Some(false), ChannelStatus::Paused, _) | (_, ChannelStatus::NeedsAttention, Some(_)) => {
+                ChannelStatus::Active
+            }
             (_, status, _) => status,
         };
         if channel.status != ChannelStatus::NeedsAttention {
@@ -234,8 +230,7 @@ fn account(
         }
         (None, Some(interakt)) => {
             let account = path_segment("input.interakt.wabaId", &interakt.waba_id)?;
-            let secret =
-                interakt.access_token.map(|token| secret("input.interakt.accessToken", token)).transpose()?;
+            let secret = interakt.access_token.map(|token| secret("input.interakt.accessToken", token)).transpose()?;
             Ok(Some(Account { account: BspAccountRef { bsp: BspKind::Interakt, account }, secret }))
         }
     }
@@ -247,9 +242,11 @@ fn check_account_fits(kind: ChannelKind, account: Option<&Account>) -> Result<()
             Err(BadInput::new("input.gupshup", "null", "expected gupshup or interakt for a WhatsApp channel"))
         }
         (ChannelKind::Whatsapp, Some(_)) | (_, None) => Ok(()),
-        (_, Some(account)) => {
-            Err(BadInput::new(field_of(account), &account.account.account, "expected no BSP, which only WhatsApp channels have"))
-        }
+        (_, Some(account)) => Err(BadInput::new(
+            field_of(account),
+            &account.account.account,
+            "expected no BSP, which only WhatsApp channels have",
+        )),
     }
 }
 

@@ -162,8 +162,10 @@ impl UnitOfWork<'_> {
             store::event::append(&self.tx, &self.facts, self.now).await?
         };
         Store::commit(self.tx).await?;
-        let hints: Vec<_> =
-            events.iter().map(|event| Hint { organisation_id: event.organisation_id, sequence: event.sequence }).collect();
+        let hints: Vec<_> = events
+            .iter()
+            .map(|event| Hint { organisation_id: event.organisation_id, sequence: event.sequence })
+            .collect();
         self.core.bus().publish(&hints);
         Ok(())
     }

@@ -18,7 +18,9 @@ const NONCE_BYTES: usize = 24;
 
 /// What a `MASTER_KEY` setting did not have.
 #[derive(Debug, thiserror::Error)]
-#[error("expected 32 random bytes in base64 (or several, with commas; the first one seals), such as `openssl rand -base64 32` prints")]
+#[error(
+    "expected 32 random bytes in base64 (or several, with commas; the first one seals), such as `openssl rand -base64 32` prints"
+)]
 pub struct MasterKeyError;
 
 /// The keys that credentials are sealed with; the first one seals, all of them open.

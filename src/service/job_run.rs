@@ -159,7 +159,8 @@ impl JobRunService {
         let policy = &self.core.scheduling().retry;
         let run = new_run(organisation_id, kind, JobTrigger::Manual, range, policy, work.now());
         let run = enqueue(&mut work, run).await?;
-        let details = json!({ "kind": kind, "from": range.map(|range| range.from()), "to": range.map(|range| range.to()) });
+        let details =
+            json!({ "kind": kind, "from": range.map(|range| range.from()), "to": range.map(|range| range.to()) });
         work.audit(caller, action, Some(organisation_id), Some(run.id.to_string()), details).await?;
         work.commit().await?;
         self.core.wake(organisation_id);
@@ -253,10 +254,7 @@ impl JobRunService {
     }
 
     /// How the runs went for each channel.
-    pub async fn outcomes(
-        &self,
-        runs: &[JobRunId],
-    ) -> Result<HashMap<JobRunId, Vec<ChannelOutcome>>, ServiceError> {
+    pub async fn outcomes(&self, runs: &[JobRunId]) -> Result<HashMap<JobRunId, Vec<ChannelOutcome>>, ServiceError> {
         Ok(store::job_run::outcomes(self.core.store().read(), runs).await?)
     }
 

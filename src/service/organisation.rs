@@ -96,11 +96,11 @@ impl OrganisationService {
         caller.require_admin()?;
         let name = change.name.as_deref().map(|text| Name::parse("input.name", text)).transpose()?;
         let zone = change.time_zone.as_deref().map(|text| Zone::parse("input.timeZone", text)).transpose()?;
-        let external_id = change.external_id.as_deref().map(|text| Name::parse("input.externalId", text)).transpose()?;
+        let external_id =
+            change.external_id.as_deref().map(|text| Name::parse("input.externalId", text)).transpose()?;
 
         let work = self.core.begin().await?;
-        let before =
-            store::organisation::find(work.tx(), id).await?.ok_or(ServiceError::NotFound("organisation"))?;
+        let before = store::organisation::find(work.tx(), id).await?.ok_or(ServiceError::NotFound("organisation"))?;
         let organisation = Organisation {
             name: name.map_or_else(|| before.name.clone(), Name::into_string),
             time_zone: zone.unwrap_or(before.time_zone),
@@ -163,8 +163,9 @@ fn taken(error: StoreError) -> ServiceError {
         StoreError::Unique { .. } => {
             ServiceError::Conflict("externalId: another organisation has this external id".to_owned())
         }
-        error @ (StoreError::Unavailable(_) | StoreError::Fenced | StoreError::Corrupt { .. } | StoreError::Other(_)) => {
-            error.into()
-        }
+        error @ (StoreError::Unavailable(_)
+        | StoreError::Fenced
+        | StoreError::Corrupt { .. }
+        | StoreError::Other(_)) => error.into(),
     }
 }

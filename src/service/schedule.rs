@@ -79,7 +79,8 @@ impl ScheduleService {
         let organisation = schedule.organisation_id;
         // A schedule that was removed comes back under the id that it had.
         let schedule = store::schedule::find(work.tx(), organisation, schedule.kind).await?.unwrap_or(schedule);
-        let details = json!({ "kind": schedule.kind, "cron": schedule.cron.as_str(), "timeZone": schedule.time_zone.name() });
+        let details =
+            json!({ "kind": schedule.kind, "cron": schedule.cron.as_str(), "timeZone": schedule.time_zone.name() });
         work.audit(caller, action, Some(organisation), Some(schedule.id.to_string()), details).await?;
         work.commit().await?;
         self.core.wake(organisation);

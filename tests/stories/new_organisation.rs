@@ -24,13 +24,23 @@ async fn a_new_organisation_gets_its_schedules_and_its_first_pull() {
     world.settle().await;
 
     let days = world.days(&organisation, "2026-05-01", "2026-06-05").await;
-    assert_eq!(days.first().map(|day| &day["date"]), Some(&json!("2026-05-28")), "the first pull: yesterday and the seven days before");
+    assert_eq!(
+        days.first().map(|day| &day["date"]),
+        Some(&json!("2026-05-28")),
+        "the first pull: yesterday and the seven days before"
+    );
     assert_eq!(days.last().map(|day| &day["date"]), Some(&json!("2026-06-04")));
-    assert!(days.iter().all(|day| day["complete"] == true && day["revision"] == 0 && day["channel"]["id"] == channel.as_str()));
+    assert!(
+        days.iter()
+            .all(|day| day["complete"] == true && day["revision"] == 0 && day["channel"]["id"] == channel.as_str())
+    );
 
     world.advance_to("2026-06-06T03:30:00Z").await;
     let days = world.days(&organisation, "2026-06-05", "2026-06-05").await;
     assert_eq!(days.len(), 1, "the next morning brings the day that has ended");
     let runs = world.runs(&organisation).await;
-    assert_eq!((&runs[0]["kind"], &runs[0]["trigger"], &runs[0]["state"]), (&json!("DAILY_USAGE"), &json!("SCHEDULE"), &json!("SUCCEEDED")));
+    assert_eq!(
+        (&runs[0]["kind"], &runs[0]["trigger"], &runs[0]["state"]),
+        (&json!("DAILY_USAGE"), &json!("SCHEDULE"), &json!("SUCCEEDED"))
+    );
 }

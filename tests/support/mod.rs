@@ -46,7 +46,11 @@ pub struct Setup {
 impl Setup {
     /// As [`World::begin`], but later or earlier.
     pub fn at(now: &str) -> Self {
-        Self { now: now.parse().expect("a story begins at a time"), settings: BTreeMap::new(), faults: Arc::new(NoFaults) }
+        Self {
+            now: now.parse().expect("a story begins at a time"),
+            settings: BTreeMap::new(),
+            faults: Arc::new(NoFaults),
+        }
     }
 
     /// With a setting by its name, such as `HERD_WINDOW_SECONDS`.
@@ -100,11 +104,8 @@ impl World {
     /// Starts the server on the world's database, as it was left.
     pub async fn start(&mut self) {
         let config = Config::from_sources(self.settings.clone(), BTreeMap::new()).expect("the settings of a story");
-        let wiring = Wiring {
-            clock: Arc::new(self.clock.clone()),
-            faults: Arc::clone(&self.faults),
-            ..Wiring::default()
-        };
+        let wiring =
+            Wiring { clock: Arc::new(self.clock.clone()), faults: Arc::clone(&self.faults), ..Wiring::default() };
         self.app = Some(App::start(config, wiring).await.expect("the server starts"));
         self.settle().await;
     }
@@ -210,9 +211,10 @@ impl World {
         let zone = Zone::parse("zone", zone).expect("a zone");
         let secret = format!("secret-{account}");
         let (account_at_bsp, credentials) = match bsp {
-            BspKind::Gupshup => {
-                (SimAccount::gupshup(account, &secret, zone), json!({ "gupshup": { "appId": account, "token": secret } }))
-            }
+            BspKind::Gupshup => (
+                SimAccount::gupshup(account, &secret, zone),
+                json!({ "gupshup": { "appId": account, "token": secret } }),
+            ),
             BspKind::Interakt => (
                 SimAccount::interakt(account, &secret, zone),
                 json!({ "interakt": { "wabaId": account, "accessToken": secret } }),
@@ -249,7 +251,8 @@ impl World {
 
     /// The months of an organisation from one to another.
     pub async fn months(&self, organisation: &str, from: &str, to: &str) -> Vec<Value> {
-        let query = "query($id: ID!, $from: Month!, $to: Month!) { organisation(id: $id) { monthlyUsage(from: $from, to: $to) {
+        let query =
+            "query($id: ID!, $from: Month!, $to: Month!) { organisation(id: $id) { monthlyUsage(from: $from, to: $to) {
             month channel { id } days counts { total } fees { amount currency } } } }";
         let data = self.ask(query, json!({ "id": organisation, "from": from, "to": to })).await;
         data["organisation"]["monthlyUsage"].as_array().expect("a list of months").clone()

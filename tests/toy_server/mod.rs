@@ -1,7 +1,7 @@
 //! A server with a schema of a few toy fields, for the tests of the transports; and node, to run other people's clients.
 #![expect(dead_code, reason = "each test file uses a part of it")]
 
-use async_graphql::{Context, Data, Object, Schema, Subscription};
+use async_graphql::{Context, Data, Executor, Object, Schema, Subscription};
 use async_trait::async_trait;
 use futures::stream::{self, Stream, StreamExt};
 use std::fmt::Write as _;
@@ -137,7 +137,11 @@ pub(crate) fn options() -> Options {
 }
 
 pub(crate) fn start(options: Options) -> Toy {
-    let schema = Schema::build(Query, Mutation, Counts).data(Bumps::default()).limit_depth(20).finish();
+    serve(Schema::build(Query, Mutation, Counts).data(Bumps::default()).limit_depth(20).finish(), options)
+}
+
+/// Serves any schema with the toy's tokens.
+pub(crate) fn serve(schema: impl Executor, options: Options) -> Toy {
     let (tokens, parlour) = (Arc::new(Tokens::default()), Arc::new(Parlour::default()));
     let parts = Parts {
         schema,

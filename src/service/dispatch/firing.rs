@@ -1,9 +1,9 @@
 //! Turning due schedules into runs, inside the transaction that claims.
 
+use crate::domain::clock::Instant;
 use crate::domain::firing::{Firing, Occurrence, fire};
 use crate::domain::id::JobRunId;
 use crate::domain::job::{JobRun, JobRunState, RetryPolicy, Schedule};
-use crate::domain::clock::Instant;
 use crate::service::job_run::new_run;
 
 /// Fires a due schedule: the schedule with its next occurrence, and the runs that it turned into. `None`: nothing was due.

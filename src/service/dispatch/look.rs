@@ -37,12 +37,7 @@ type RunsByOrganisation = HashMap<OrganisationId, Vec<JobRun>>;
 
 impl DispatchService {
     /// Looks at organisations that have nothing running: fires what is due and claims at most one run for each, `slots` in all.
-    pub async fn look(
-        &self,
-        epoch: Epoch,
-        idle: &[OrganisationId],
-        slots: usize,
-    ) -> Result<Look, ServiceError> {
+    pub async fn look(&self, epoch: Epoch, idle: &[OrganisationId], slots: usize) -> Result<Look, ServiceError> {
         let mut work = self.begin(epoch).await?;
         let found = store::organisation::find_many(work.tx(), idle).await?;
         let active: Vec<_> = found.iter().filter(|found| found.active).map(|found| found.id).collect();

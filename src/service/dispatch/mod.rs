@@ -73,7 +73,10 @@ impl DispatchService {
     /// panic of the job is passed on.
     pub async fn execute(&self, epoch: Epoch, run: JobRun, cancel: CancellationToken) -> Verdict {
         let Some(job) = self.jobs.get(run.kind) else {
-            return Verdict::Stop { error: format!("this program has no job of the kind {}", run.kind), partial: false };
+            return Verdict::Stop {
+                error: format!("this program has no job of the kind {}", run.kind),
+                partial: false,
+            };
         };
         let context = JobContext::new(Arc::clone(&self.core), run, epoch);
         let result = tokio::select! {

@@ -75,7 +75,8 @@ impl DailyUsage {
             None => Month::of(yesterday).first_day(),
         };
         let from = usual.min(since).max(back(look_back_days));
-        DateRange::new(from, yesterday).ok_or_else(|| PullError::Refused(format!("there is no day to pull before {today}")))
+        DateRange::new(from, yesterday)
+            .ok_or_else(|| PullError::Refused(format!("there is no day to pull before {today}")))
     }
 }
 

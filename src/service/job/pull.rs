@@ -61,9 +61,9 @@ pub(super) async fn pull_channels(
         .map(|outcome| (outcome.channel_id, outcome))
         .collect();
     let channels = store::channel::list(read, organisation.id, None, None).await?;
-    let todo = channels.into_iter().filter(|channel| {
-        channel.is_metered() && outcomes.get(&channel.id).is_none_or(|outcome| !outcome.succeeded)
-    });
+    let todo = channels
+        .into_iter()
+        .filter(|channel| channel.is_metered() && outcomes.get(&channel.id).is_none_or(|outcome| !outcome.succeeded));
     let plans: Vec<_> = todo.map(|channel| (range_of(&channel, &organisation, core.now()), channel)).collect();
     let total = plans.iter().map(|(range, _)| range.as_ref().map_or(0, DateRange::count_days)).sum();
     let mut progress = Progress { done: 0, total };
@@ -171,11 +171,8 @@ async fn pull(
         return Err(PullError::Refused("the channel has no account at a BSP".to_owned()));
     };
     let bsp = core.bsps().get(reference.bsp);
-    let account = Account {
-        id: reference.account.clone(),
-        token: secret_of(core, channel).await?,
-        zone: organisation.time_zone,
-    };
+    let account =
+        Account { id: reference.account.clone(), token: secret_of(core, channel).await?, zone: organisation.time_zone };
     let mut high_water = channel.usage_high_water;
     for span in range.chunks(bsp.span_days_max()) {
         let report = bsp.account_usage(&account, span).await?;
