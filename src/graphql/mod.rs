@@ -4,6 +4,7 @@ mod access;
 mod account_usage;
 mod audit;
 mod channel;
+mod complexity;
 mod connection;
 mod error;
 mod job_run;
