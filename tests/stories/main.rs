@@ -3,4 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backfill;
+mod bsp_fault;
+mod dead_letter;
+mod expired_token;
+mod failing_channel;
+mod interakt;
 mod new_organisation;
+mod retention;
+mod revised_day;
+mod too_many_requests;
+mod two_triggers;
