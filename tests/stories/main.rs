@@ -1,5 +1,6 @@
 //! Stories of the whole server: real HTTP, a real database, the BSPs stood in for by `sim`, and a clock that is moved by hand.
 
+#[expect(unreachable_pub, reason = "the harness reads as a library, though nobody beyond this binary reaches it")]
 #[path = "../support/mod.rs"]
 mod support;
 
