@@ -14,7 +14,8 @@ use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::graphql::{self, Schema};
 use crate::http::auth::{AuthFault, Authenticate};
-use crate::http::health::{Part, Readiness, RenderMetrics};
+pub use crate::http::health::RenderMetrics;
+use crate::http::health::{Part, Readiness};
 use crate::http::server;
 use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
 use crate::service::access::AccessService;
@@ -149,6 +150,11 @@ impl App {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+/// Brings the tables of `config`'s database up to date; the names of the migrations that were applied.
+pub async fn migrate(config: &Config) -> Result<Vec<String>, AppError> {
+    Ok(Store::open(&config.store).await?.migrate().await?)
 }
 
 /// Opens the database of `config` and brings its tables up to date.

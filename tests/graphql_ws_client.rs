@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use toy_server::{TOKEN, Toy};
 use wabacus::http::server::Options;
-use wabacus::http::websocket::Limits;
+use wabacus::http::limit::Limits;
 
 /// A client without manners.
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);

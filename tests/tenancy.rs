@@ -1,5 +1,4 @@
-//! To a stranger, what belongs to another organisation is as what does not exist. The schema itself says what is asked here, so a new
-//! field is covered by existing.
+//! To a stranger, what belongs to another organisation is as what does not exist; the schema itself says what is asked here.
 
 #[path = "tenancy/catalogue.rs"]
 mod catalogue;
@@ -126,7 +125,7 @@ async fn without_an_id_nothing_of_another_organisation_is_shown() {
         let answer = neighbours.world.ask_as(&neighbours.token, &text, json!({})).await;
         neighbours.assert_silent(&answer, &text);
         for code in codes(&answer) {
-            assert!(["FORBIDDEN", "BAD_USER_INPUT"].contains(&code), "{text}\n{answer:#}");
+            assert!(["FORBIDDEN", "NOT_FOUND", "BAD_USER_INPUT"].contains(&code), "{text}\n{answer:#}");
         }
     }
 }

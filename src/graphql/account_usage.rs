@@ -15,25 +15,7 @@ use super::scalar::{Date, DateTime, Decimal, Month, int};
 use crate::domain::account_usage;
 use crate::domain::id::OrganisationId;
 use crate::domain::money;
-use crate::domain::period::DateRange;
-use crate::service::account_usage::{DailyUsageView, MONTHS_MAX, PayloadFacts};
-use crate::service::job_run::RANGE_DAYS_MAX;
-
-/// What a question for these days weighs in the complexity of a query, in days. Bad dates weigh little: they are refused later.
-pub(super) fn days_weight(from: &Date, to: &Date) -> usize {
-    let range = from.read("from").ok().zip(to.read("to").ok()).and_then(|(from, to)| DateRange::new(from, to));
-    let days = range.map_or(1, |range| range.count_days().min(RANGE_DAYS_MAX));
-    usize::try_from(days).unwrap_or(1)
-}
-
-/// The same for months.
-pub(super) fn months_weight(from: &Month, to: &Month) -> usize {
-    let months = from.read("from").ok().zip(to.read("to").ok()).map_or(1, |(from, to)| {
-        let years = i64::from(to.year()) - i64::from(from.year());
-        years * 12 + i64::from(to.number()) - i64::from(from.number()) + 1
-    });
-    usize::try_from(months).unwrap_or(1).clamp(1, MONTHS_MAX)
-}
+use crate::service::account_usage::{DailyUsageView, PayloadFacts};
 
 /// A category of WhatsApp traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -373,29 +355,5 @@ impl AccountUsageMutation {
         let month = month.map(|month| month.read("month")).transpose()?;
         let months = access.services.account_usage.create_months(access.caller, organisation_id, month).await?;
         Ok(months.into_iter().map(MonthlyUsage).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use async_graphql::{ScalarType as _, Value};
-
-    use super::*;
-
-    fn date(text: &str) -> Date {
-        Date::parse(Value::from(text)).unwrap()
-    }
-
-    fn month(text: &str) -> Month {
-        Month::parse(Value::from(text)).unwrap()
-    }
-
-    #[test]
-    fn a_question_weighs_its_days_and_months() {
-        assert_eq!(days_weight(&date("2026-06-01"), &date("2026-06-30")), 30);
-        assert_eq!(days_weight(&date("2000-01-01"), &date("2100-12-31")), 400);
-        assert_eq!(days_weight(&date("2026-06-30"), &date("yesterday")), 1);
-        assert_eq!(months_weight(&month("2025-11"), &month("2026-02")), 4);
-        assert_eq!(months_weight(&month("2026-02"), &month("2025-11")), 1);
     }
 }

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object};
 
 use super::access;
+use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::error::Result;
 use super::loader;
@@ -66,7 +67,7 @@ pub(super) struct AuditQuery;
 #[Object]
 impl AuditQuery {
     /// What admins did, newest first. For admins.
-    #[graphql(complexity = "connection::weight(&[first]) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

@@ -9,9 +9,9 @@ use crate::domain::input::BadInput;
 use crate::domain::page::{Page, PageRequest};
 
 /// Entries of a page that was asked for without a size.
-const SIZE_DEFAULT: u32 = 20;
+pub(super) const SIZE_DEFAULT: u32 = 20;
 /// The most entries of a page.
-const SIZE_MAX: u32 = 100;
+pub(super) const SIZE_MAX: u32 = 100;
 /// How far a page may be reached by counting; beyond it, cursors are quicker and do not shift.
 const OFFSET_MAX: i32 = 100_000;
 
@@ -119,13 +119,6 @@ pub(super) fn edges<T, N: OutputType>(
     items.into_iter().map(|item| Edge::new(Place(place(&item)), node(item))).collect()
 }
 
-/// What a page of this size weighs in the complexity of a query, in entries.
-pub(super) fn weight(sizes: &[Option<i32>]) -> usize {
-    let size = sizes.iter().copied().flatten().next();
-    let size = size.map_or(SIZE_DEFAULT, |size| u32::try_from(size).unwrap_or(1).clamp(1, SIZE_MAX));
-    usize::try_from(size).unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,13 +157,5 @@ mod tests {
         for (field, arguments) in bad {
             assert_eq!(arguments.request(number).unwrap_err().field, field);
         }
-    }
-
-    #[test]
-    fn a_page_weighs_what_it_may_hold() {
-        assert_eq!(weight(&[None, None]), 20);
-        assert_eq!(weight(&[None, Some(7)]), 7);
-        assert_eq!(weight(&[Some(1_000_000)]), 100);
-        assert_eq!(weight(&[Some(-1)]), 1);
     }
 }

@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::access;
 use super::channel::Channel;
+use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::error::{Fault, Result};
 use super::loader;
@@ -213,7 +214,7 @@ pub(super) struct JobRunQuery;
 #[Object]
 impl JobRunQuery {
     /// The runs of all organisations, newest first; those in the state FAILED are the dead letters. For admins.
-    #[graphql(complexity = "connection::weight(&[first]) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn job_runs(
         &self,
         ctx: &Context<'_>,

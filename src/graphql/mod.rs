@@ -1,9 +1,10 @@
-//! The GraphQL API. Resolvers parse, authorise, call a service and map; the rules are the services'. One file for each noun.
+//! The GraphQL API, one file for each noun: resolvers parse, authorise, call a service and map; the rules are the services'.
 
 mod access;
 mod account_usage;
 mod audit;
 mod channel;
+mod complexity;
 mod connection;
 mod error;
 mod job_run;

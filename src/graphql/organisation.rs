@@ -3,8 +3,9 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::access;
-use super::account_usage::{self, DailyUsage, MonthlyUsage};
+use super::account_usage::{DailyUsage, MonthlyUsage};
 use super::channel::{Bsp, Channel, ChannelKind};
+use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::error::{Fault, Result};
 use super::job_run::{self, JobRun, JobRunState};
@@ -78,7 +79,7 @@ impl Organisation {
     }
 
     /// What the providers report for each channel and day, oldest day first; days without usage are left out. At most 400 days.
-    #[graphql(complexity = "account_usage::days_weight(&from, &to) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::days(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn daily_usage(
         &self,
         ctx: &Context<'_>,
@@ -94,7 +95,7 @@ impl Organisation {
     }
 
     /// The months made of those days, oldest first.
-    #[graphql(complexity = "account_usage::months_weight(&from, &to) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::months(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn monthly_usage(
         &self,
         ctx: &Context<'_>,
@@ -117,7 +118,7 @@ impl Organisation {
     }
 
     /// The runs of its jobs, newest first.
-    #[graphql(complexity = "connection::weight(&[first]) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn job_runs(
         &self,
         ctx: &Context<'_>,
@@ -223,7 +224,7 @@ impl OrganisationQuery {
     }
 
     /// The organisations. For admins.
-    #[graphql(complexity = "connection::weight(&[first, last, limit]) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
     #[expect(clippy::too_many_arguments, reason = "a list that is paged both ways, counted, searched and ordered")]
     async fn organisations(
         &self,

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object};
 
 use super::access;
+use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::error::Result;
 use super::job_run::JobRun;
@@ -88,7 +89,7 @@ pub(super) struct ScheduleQuery;
 #[Object]
 impl ScheduleQuery {
     /// The recurring jobs of all organisations. For admins.
-    #[graphql(complexity = "connection::weight(&[first]) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn scheduled_jobs(
         &self,
         ctx: &Context<'_>,

@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use secrecy::ExposeSecret as _;
 
 use super::access;
+use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::error::Result;
 use super::loader;
@@ -102,7 +103,7 @@ pub(super) struct TokenQuery;
 #[Object]
 impl TokenQuery {
     /// The access tokens, newest first. For admins.
-    #[graphql(complexity = "connection::weight(&[first]) * child_complexity + 1")]
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn tokens(
         &self,
         ctx: &Context<'_>,

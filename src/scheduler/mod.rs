@@ -30,10 +30,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use crate::bsp::LimiterState;
 use crate::domain::clock::SharedClock;
 use crate::domain::id::OrganisationId;
-use crate::service::wake::{SchedulerReport, SchedulerView, Wake};
+use crate::service::wake::{LimiterState, SchedulerReport, SchedulerView, Wake};
 
 use agenda::Phase;
 use arbiter::Arbiters;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use chrono::TimeDelta;
 
 use super::ServiceError;
-use super::access::Caller;
+use super::caller::Caller;
 use super::credential::MasterKeys;
 use super::wake::Wake;
 use crate::bsp::Bsps;

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account_usage;
 pub mod audit;
+mod caller;
 pub mod channel;
 mod core;
 mod credential;
@@ -14,6 +15,7 @@ mod error;
 pub mod event;
 pub mod job;
 pub mod job_run;
+mod lease;
 pub mod organisation;
 pub mod schedule;
 pub mod wake;

@@ -126,7 +126,8 @@ impl Catalogue {
             .arguments
             .iter()
             .filter_map(|argument| {
-                let path = id_at.and_then(|path| path.split_first()).filter(|(first, _)| **first == *argument.node.name.node);
+                let path =
+                    id_at.and_then(|path| path.split_first()).filter(|(first, _)| **first == *argument.node.name.node);
                 self.argument(&argument.node, path.map(|(_, rest)| rest))
             })
             .collect();
@@ -210,7 +211,10 @@ impl Catalogue {
             for field in self.fields(&at) {
                 let next = named(&field.ty.node);
                 if !field.arguments.iter().any(|value| is_required(&value.node)) && seen.insert(next.clone()) {
-                    ways.push_back((next, way.iter().cloned().chain([field.name.node.to_string()]).collect::<Vec<_>>()));
+                    ways.push_back((
+                        next,
+                        way.iter().cloned().chain([field.name.node.to_string()]).collect::<Vec<_>>(),
+                    ));
                 }
             }
         }

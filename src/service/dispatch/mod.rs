@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::UnitOfWork;
 use super::job::{JobContext, Registry};
+use super::lease::SHARD;
 use super::{Core, ServiceError};
 use crate::domain::attempt::{Verdict, settle};
 use crate::domain::clock::Instant;
@@ -24,14 +25,8 @@ use crate::domain::job::{JobRun, Schedule};
 use crate::domain::schedule::herd_offset;
 use crate::store;
 
+pub use super::lease::Epoch;
 pub use look::{Claim, Look};
-
-/// The one shard of a single node.
-pub(crate) const SHARD: i32 = 0;
-
-/// The fencing token of a lease: each owner's is greater than those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Epoch(pub i64);
 
 /// An attempt that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]

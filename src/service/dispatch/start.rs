@@ -1,6 +1,6 @@
 //! What a node does before it begins: it takes the lease, rescues what its predecessor left, and sees that everybody has what they need.
 
-use super::{DispatchService, Epoch, SHARD};
+use super::{DispatchService, Epoch};
 use crate::domain::attempt::{Verdict, settle};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
@@ -8,6 +8,7 @@ use crate::domain::id::OrganisationId;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::PageRequest;
 use crate::domain::period::Month;
+use crate::service::lease::SHARD;
 use crate::service::{ServiceError, account_usage};
 use crate::store;
 use crate::store::organisation::{Filter, Order, Place};

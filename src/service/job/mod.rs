@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::core::UnitOfWork;
-use super::dispatch::{Epoch, SHARD};
+use super::lease::{Epoch, SHARD};
 use super::{Core, ServiceError};
 use crate::domain::attempt::Verdict;
 use crate::domain::clock::Instant;
