@@ -3,4 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod cancel;
+mod demo;
+mod downtime;
+mod drain;
+mod kill;
 mod new_organisation;
+mod overlap;
+mod panic;
+mod pause_and_remove;
+mod subscription;
