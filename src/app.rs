@@ -14,14 +14,15 @@ use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::graphql::{self, Schema};
 use crate::http::auth::{AuthFault, Authenticate};
-use crate::http::health::{Part, Readiness, RenderMetrics};
+pub use crate::http::health::RenderMetrics;
+use crate::http::health::{Part, Readiness};
 use crate::http::server;
 use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
 use crate::service::access::AccessService;
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, Registry, Retention, RetentionOptions};
 use crate::service::wake::SchedulerView as _;
-use crate::service::{Core, CoreParts, MasterKeys, SchedulingOptions, ServiceError, Services};
+use crate::service::{Core, CoreParts, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services};
 use crate::store::{Store, StoreError};
 
 /// What a test may put in the place of the real thing.
@@ -151,6 +152,11 @@ impl App {
     }
 }
 
+/// Brings the tables of `config`'s database up to date; the names of the migrations that were applied.
+pub async fn migrate(config: &Config) -> Result<Vec<String>, AppError> {
+    Ok(Store::open(&config.store).await?.migrate().await?)
+}
+
 /// Opens the database of `config` and brings its tables up to date.
 pub async fn open_store(config: &Config) -> Result<Store, AppError> {
     let store = Store::open(&config.store).await?;
@@ -179,6 +185,7 @@ fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
         keys: foundation.keys,
         scheduling: foundation.scheduling,
+        lease: Arc::new(OneNode),
     }))
 }
 

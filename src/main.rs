@@ -138,7 +138,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 /// Installs the recorder of figures and keeps it tidy; returns what renders them.
-fn figures() -> Result<wabacus::http::health::RenderMetrics, Failure> {
+fn figures() -> Result<app::RenderMetrics, Failure> {
     let recorder = telemetry::install_recorder()?;
     let upkeep = recorder.clone();
     tokio::spawn(async move {
@@ -163,8 +163,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 async fn migrate(config: &Config) -> Result<(), Failure> {
-    let store = wabacus::store::Store::open(&config.store).await?;
-    let applied = store.migrate().await?;
+    let applied = app::migrate(config).await?;
     if applied.is_empty() {
         return print("the database is up to date\n");
     }

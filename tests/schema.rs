@@ -1,5 +1,4 @@
-//! The schema as clients hold on to it: `schema.graphql` is what the binary prints, everything in it is described, and nothing
-//! that was promised is missing or otherwise.
+//! The schema as clients hold on to it: printed by the binary, described throughout, and with nothing missing that was promised.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
-//! To a stranger, what belongs to another organisation is as what does not exist. The schema itself says what is asked here, so a new
-//! field is covered by existing.
+//! To a stranger, what belongs to another organisation is as what does not exist; the schema itself says what is asked here.
 
 #[path = "tenancy/catalogue.rs"]
 mod catalogue;

@@ -1,4 +1,4 @@
-//! Rows as they lie in the tables: no rules, no clock, nothing of the API. Only `store` knows them.
+//! Rows as they lie in the tables: no rules, no clock, nothing of the API; only `store` knows them.
 
 pub mod audit_entry;
 pub mod channel;

@@ -1,4 +1,4 @@
-//! The tables and how they came to be: one change a file, valid on SQLite and PostgreSQL. A file that was released is never edited.
+//! The tables and how they came to be: one change a file, valid on SQLite and PostgreSQL, and never edited once released.
 
 use sea_orm_migration::prelude::*;
 

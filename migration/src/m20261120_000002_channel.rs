@@ -1,4 +1,4 @@
-//! Channels.
+//! The table of the channels, with their sealed credentials.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::*;

@@ -1,5 +1,4 @@
-//! Who may ask a BSP when: a rate per account, a rate and a number of requests under way per BSP, and a gate per account
-//! that the BSP's own answers close.
+//! Who may ask a BSP when: rates per account and per BSP, a number of requests under way, and gates that the BSP's answers close.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

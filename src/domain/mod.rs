@@ -1,4 +1,4 @@
-//! Pure rules: no I/O, no database, no `now()`. Everything here can be tested with values alone.
+//! Pure rules: no I/O, no database, no `now()`; everything here can be tested with values alone.
 
 pub mod account_usage;
 pub mod attempt;
@@ -6,6 +6,7 @@ pub mod audit;
 pub mod channel;
 pub mod clock;
 mod code;
+mod decimal;
 pub mod firing;
 pub mod event;
 pub mod id;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::money::{AmountError, Excess, parse_decimal, write_decimal};
+pub use super::decimal::AmountError;
+use super::decimal::{self, Excess};
 
 /// Digits after the point that a quantity keeps: 1e-6 of the thing counted.
 const DECIMAL_PLACES: u32 = 6;
@@ -44,7 +45,7 @@ impl Quantity {
     /// Reads a decimal as JSON writes numbers: `3`, `0.25`, `1e3`. More than six digits after the point are refused, not rounded:
     /// what was counted is a fact, and a price is made from it.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
-        parse_decimal(text, DECIMAL_PLACES, Excess::Refused).map(Self::from_micros)
+        decimal::parse(text, DECIMAL_PLACES, Excess::Refused).map(Self::from_micros)
     }
 
     /// The sum, exact; `None` when it does not fit.
@@ -59,7 +60,7 @@ impl Quantity {
 impl fmt::Display for Quantity {
     /// The shortest exact decimal: `3`, `0.25`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_decimal(f, self.micros, DECIMAL_PLACES)
+        decimal::write(f, self.micros, DECIMAL_PLACES)
     }
 }
 

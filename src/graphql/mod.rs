@@ -1,4 +1,4 @@
-//! The GraphQL API. Resolvers parse, authorise, call a service and map; the rules are the services'. One file for each noun.
+//! The GraphQL API, one file for each noun: resolvers parse, authorise, call a service and map; the rules are the services'.
 
 mod access;
 mod account_usage;

@@ -1,5 +1,4 @@
-//! The scalars of the API. What comes in is kept as text until a resolver reads it under the name of its argument, so that a bad
-//! value is refused by that name.
+//! The scalars of the API, kept as text until a resolver reads them under the name of their argument, so that a refusal names it.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{NaiveDate, SecondsFormat};

@@ -2,7 +2,7 @@
 
 use super::auth::{AuthFault, Authenticate, Credential};
 use super::guard::Guarded;
-use super::websocket::Limits;
+use super::limit::Limits;
 use async_graphql::Data;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;

@@ -9,8 +9,10 @@ pub mod auth;
 pub mod health;
 /// Settings, start and graceful stop of the server.
 pub mod server;
-/// graphql-transport-ws on `/graphql/ws`, and its limits.
-pub mod websocket;
+/// What one WebSocket connection may cost.
+pub mod limit;
+/// graphql-transport-ws on `/graphql/ws`.
+mod websocket;
 
 /// What the handlers share.
 mod api;

@@ -14,7 +14,6 @@ use async_graphql::Executor;
 use futures_util::StreamExt;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 mod connection;
 mod protocol;
@@ -24,36 +23,6 @@ const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// Bytes of further messages that may arrive together with one.
 const PIPELINE_BYTES_MAX: usize = 256 * 1024;
-
-/// What one connection may cost.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Bytes of one message from the client, whether in one frame or several.
-    pub message_bytes_max: usize,
-    /// Operations that run at the same time on one connection; one more is answered with `RATE_LIMITED`.
-    pub operations_max: usize,
-    /// How long a client may take until it has sent `connection_init`.
-    pub init_timeout: Duration,
-    /// The server pings this often and hangs up on a client that was silent from one ping to the next.
-    pub ping_interval: Duration,
-    /// The token is checked again this often, so that a revoked one loses its subscriptions too.
-    pub recheck_interval: Duration,
-    /// How long a client may take to read a message before it is given up.
-    pub send_timeout: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_bytes_max: 256 * 1024,
-            operations_max: 100,
-            init_timeout: Duration::from_secs(10),
-            ping_interval: Duration::from_secs(15),
-            recheck_interval: Duration::from_secs(60),
-            send_timeout: Duration::from_secs(30),
-        }
-    }
-}
 
 /// Shakes hands, and leaves the connection to a task of the same worker.
 pub(super) async fn connect<E: Executor>(

@@ -17,6 +17,7 @@ mod job;
 mod message;
 mod organisation;
 mod sentinel;
+mod stage;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -29,16 +30,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
-use crate::bsp::LimiterState;
 use crate::domain::clock::SharedClock;
 use crate::domain::id::OrganisationId;
-use crate::service::wake::{SchedulerReport, SchedulerView, Wake};
+use crate::service::wake::{LimiterState, SchedulerReport, SchedulerView, Wake};
 
 use agenda::Phase;
 use arbiter::Arbiters;
 use clockwork::Clockwork;
 use desk::Desk;
-use guardian::Stage;
+use stage::Stage;
 use status::Node;
 
 pub use fault::{FaultPoint, Faults, NoFaults};

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+pub use super::caller::Caller;
 use super::{Core, ServiceError};
 use crate::domain::clock::Instant;
 use crate::domain::id::{OrganisationId, TokenId};
@@ -25,104 +26,6 @@ const TRUST: Duration = Duration::from_secs(30);
 
 /// How exact `lastUsedAt` is: it is written at most this often.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
-
-/// Who is calling.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    who: Who,
-}
-
-#[derive(Debug, Clone)]
-enum Who {
-    Token(Arc<Token>),
-    CommandLine,
-}
-
-impl Caller {
-    /// The person at the machine itself, who may do everything.
-    pub const fn command_line() -> Self {
-        Self { who: Who::CommandLine }
-    }
-
-    /// Whoever holds `token`.
-    pub fn of(token: Token) -> Self {
-        Self { who: Who::Token(Arc::new(token)) }
-    }
-
-    /// The caller's token; `None`: the command line.
-    pub fn token(&self) -> Option<&Token> {
-        match &self.who {
-            Who::Token(token) => Some(token),
-            Who::CommandLine => None,
-        }
-    }
-
-    pub(crate) fn token_id(&self) -> Option<TokenId> {
-        self.token().map(|token| token.id)
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        self.token().map_or("command line", |token| token.name.as_str())
-    }
-
-    /// The one organisation that the caller belongs to; `None`: to none, and so reaches all.
-    pub fn organisation_id(&self) -> Option<OrganisationId> {
-        self.token().and_then(|token| token.organisation_id)
-    }
-
-    fn has(&self, scope: TokenScope) -> bool {
-        self.token().is_none_or(|token| token.scopes.contains(&scope))
-    }
-
-    /// Belongs to no organisation, and so sees them all.
-    pub fn is_admin(&self) -> bool {
-        self.organisation_id().is_none() && (self.has(TokenScope::Read) || self.has(TokenScope::Admin))
-    }
-
-    /// May read; `ADMIN` includes `READ`.
-    pub fn require_read(&self) -> Result<(), ServiceError> {
-        if self.has(TokenScope::Read) || self.has(TokenScope::Admin) {
-            return Ok(());
-        }
-        Err(ServiceError::Forbidden("this needs a token with the scope READ".to_owned()))
-    }
-
-    /// May read what belongs to no single organisation.
-    pub fn require_admin_read(&self) -> Result<(), ServiceError> {
-        if self.is_admin() {
-            return Ok(());
-        }
-        Err(ServiceError::Forbidden("this needs an admin token".to_owned()))
-    }
-
-    /// May administrate.
-    pub fn require_admin(&self) -> Result<(), ServiceError> {
-        if self.organisation_id().is_none() && self.has(TokenScope::Admin) {
-            return Ok(());
-        }
-        Err(ServiceError::Forbidden("this needs an admin token with the scope ADMIN".to_owned()))
-    }
-
-    /// The organisation that is meant: the caller's own where none is named. Another than one's own is as if it did not exist.
-    pub fn reach(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
-        self.require_read()?;
-        match (self.organisation_id(), named) {
-            (Some(own), None) => Ok(own),
-            (Some(own), Some(named)) if own == named => Ok(own),
-            (Some(_), Some(_)) => Err(ServiceError::NotFound("organisation")),
-            (None, Some(named)) => Ok(named),
-            (None, None) => {
-                let accepted = "expected an organisation's id, because an admin token belongs to none";
-                Err(BadInput::new("organisationId", "null", accepted).into())
-            }
-        }
-    }
-
-    /// Whether what belongs to `organisation` may be shown.
-    pub fn may_see(&self, organisation: OrganisationId) -> bool {
-        self.organisation_id().is_none_or(|own| own == organisation)
-    }
-}
 
 /// A token that is to be made.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod account_usage;
 pub mod audit;
+mod caller;
 pub mod channel;
 mod core;
 mod credential;
@@ -14,6 +15,7 @@ mod error;
 pub mod event;
 pub mod job;
 pub mod job_run;
+mod lease;
 pub mod organisation;
 pub mod schedule;
 pub mod wake;
@@ -25,6 +27,7 @@ use crate::domain::clock::SharedClock;
 pub use self::core::{Core, CoreParts, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
+pub use lease::{Lease, OneNode};
 
 /// All services, over the same parts.
 #[derive(Debug, Clone)]

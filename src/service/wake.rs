@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::bsp::LimiterState;
+pub use crate::bsp::LimiterState;
 use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
 

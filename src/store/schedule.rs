@@ -1,4 +1,4 @@
-//! Schedules in the database. A removed one leaves a tombstone, so that a start does not create it anew.
+//! Schedules in the database, where a removed one leaves a tombstone, so that a start does not create it anew.
 
 use entity::schedule::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{Expr, OnConflict};

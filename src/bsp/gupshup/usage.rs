@@ -1,4 +1,4 @@
-//! Gupshup's usage answer: rows of a day into our days, and refusals into what to do. Pure.
+//! Gupshup's usage answer, read purely: rows of a day into our days, and refusals into what to do.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Graph's analytics answers: points of a bucket, phone, country and tier into days. Pure.
+//! Graph's analytics answers, read purely: points of a bucket, phone, country and tier into days.
 
 use std::collections::BTreeMap;
 

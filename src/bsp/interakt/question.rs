@@ -1,4 +1,4 @@
-//! What Graph is asked: fields of a WhatsApp Business Account with their filters. Pure.
+//! What Graph is asked, made purely: fields of a WhatsApp Business Account with their filters.
 
 use url::Url;
 

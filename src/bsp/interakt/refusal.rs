@@ -1,4 +1,4 @@
-//! Graph's errors, sorted by their code into what to do. Pure.
+//! Graph's errors, sorted purely by their code into what to do.
 
 use chrono::TimeDelta;
 use serde::Deserialize;

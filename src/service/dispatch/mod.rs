@@ -24,14 +24,8 @@ use crate::domain::job::{JobRun, Schedule};
 use crate::domain::schedule::herd_offset;
 use crate::store;
 
+pub use super::lease::Epoch;
 pub use look::{Claim, Look};
-
-/// The one shard of a single node.
-pub(crate) const SHARD: i32 = 0;
-
-/// The fencing token of a lease: each owner's is greater than those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Epoch(pub i64);
 
 /// An attempt that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +48,7 @@ impl DispatchService {
     }
 
     async fn begin(&self, epoch: Epoch) -> Result<UnitOfWork<'_>, ServiceError> {
-        let work = self.core.begin().await?;
-        store::lease::check(work.tx(), SHARD, epoch.0).await?;
-        Ok(work)
+        self.core.begin_as(epoch).await
     }
 
     /// When a schedule fires: its next occurrence and the herd offset of its organisation and kind.

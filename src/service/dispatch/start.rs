@@ -1,6 +1,6 @@
 //! What a node does before it begins: it takes the lease, rescues what its predecessor left, and sees that everybody has what they need.
 
-use super::{DispatchService, Epoch, SHARD};
+use super::{DispatchService, Epoch};
 use crate::domain::attempt::{Verdict, settle};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
@@ -21,7 +21,7 @@ impl DispatchService {
     pub async fn start(&self, node: &str) -> Result<Epoch, ServiceError> {
         let mut work = self.core.begin().await?;
         let now = work.now();
-        let epoch = Epoch(store::lease::acquire(work.tx(), SHARD, node, now).await?);
+        let epoch = self.core.lease().acquire(work.tx(), node, now).await?;
         let policy = self.core.scheduling().retry;
         let left = store::job_run::running_before_epoch(work.tx(), epoch.0).await?;
         let rescued: Vec<_> = left.into_iter().map(|run| settle(run, Verdict::Released, now, &policy, 0)).collect();
