@@ -1,6 +1,17 @@
 //! Stories of the whole server: real HTTP, a real database, the BSPs stood in for by `sim`, and a clock that is moved by hand.
 
+#[expect(unreachable_pub, reason = "the harness reads as a library, though nobody beyond this binary reaches it")]
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backfill;
+mod bsp_fault;
+mod dead_letter;
+mod expired_token;
+mod failing_channel;
+mod interakt;
 mod new_organisation;
+mod retention;
+mod revised_day;
+mod too_many_requests;
+mod two_triggers;

@@ -3,6 +3,8 @@
 //! A story moves the clock by hand and then waits until everything that is due has been done; nothing sleeps and nothing depends on the
 //! day that it is run.
 
+pub mod usage;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -8,7 +8,6 @@ use crate::domain::id::OrganisationId;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::PageRequest;
 use crate::domain::period::Month;
-use crate::service::lease::SHARD;
 use crate::service::{ServiceError, account_usage};
 use crate::store;
 use crate::store::organisation::{Filter, Order, Place};
@@ -22,7 +21,7 @@ impl DispatchService {
     pub async fn start(&self, node: &str) -> Result<Epoch, ServiceError> {
         let mut work = self.core.begin().await?;
         let now = work.now();
-        let epoch = Epoch(store::lease::acquire(work.tx(), SHARD, node, now).await?);
+        let epoch = self.core.lease().acquire(work.tx(), node, now).await?;
         let policy = self.core.scheduling().retry;
         let left = store::job_run::running_before_epoch(work.tx(), epoch.0).await?;
         let rescued: Vec<_> = left.into_iter().map(|run| settle(run, Verdict::Released, now, &policy, 0)).collect();
