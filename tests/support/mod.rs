@@ -3,7 +3,10 @@
 //! A story moves the clock by hand and then waits until everything that is due has been done; nothing sleeps and nothing depends on the
 //! day that it is run.
 
+pub mod database;
+pub mod process;
 pub mod usage;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
