@@ -14,6 +14,7 @@ stories! {
     events_are_numbered_per_organisation_and_read_back,
     a_rolled_back_event_leaves_no_gap,
     a_long_list_of_events_keeps_its_order,
+    a_later_event_is_not_seen_before_an_earlier_one,
     a_reader_that_follows_positions_misses_nothing,
 }
 
@@ -84,6 +85,26 @@ async fn a_long_list_of_events_keeps_its_order(database: &Database) {
     assert!(events.is_sorted_by_key(|event| event.position));
     let read = store::event::after_position(database.store.read(), 0, FactKind::ALL, 2_000).await.unwrap();
     assert_eq!(read, events);
+}
+
+async fn a_later_event_is_not_seen_before_an_earlier_one(database: &Database) {
+    let (first, second) = (organisation("first").id, organisation("second").id);
+    let tx = database.store.begin().await.unwrap();
+    store::event::append(&tx, &[quarantined(first, 1)], now()).await.unwrap();
+    let store = database.store.clone();
+    let overtaking = tokio::spawn(async move {
+        let tx = store.begin().await?;
+        store::event::append(&tx, &[quarantined(second, 2)], now()).await?;
+        Store::commit(tx).await
+    });
+    // Time enough for the other to overtake, if it could: a reader that saw it would never look back for the first.
+    for _ in 0..100 {
+        assert_eq!(store::event::last_position(database.store.read()).await.unwrap(), 0);
+    }
+    Store::commit(tx).await.unwrap();
+    overtaking.await.unwrap().unwrap();
+    let seen = store::event::after_position(database.store.read(), 0, FactKind::ALL, 10).await.unwrap();
+    assert_eq!(seen.iter().map(|event| event.organisation_id).collect::<Vec<_>>(), [first, second]);
 }
 
 async fn a_reader_that_follows_positions_misses_nothing(database: &Database) {
