@@ -44,6 +44,8 @@ pub enum DemoError {
     Service(#[from] ServiceError),
     #[error(transparent)]
     Key(#[from] MasterKeyError),
+    #[error("the line for a script cannot be written")]
+    Json(#[from] serde_json::Error),
     #[error("the demo needs a place for its files and a port for its BSPs")]
     Io(#[from] std::io::Error),
 }
@@ -84,7 +86,7 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
         let url = format!("http://{}", app.address());
         let today = clock.now().date_naive();
         let text = if json {
-            text::json(&url, &admin, &organisations)
+            text::json(&url, &admin, &organisations)?
         } else {
             text::page(&url, &admin, &organisations, today)
         };

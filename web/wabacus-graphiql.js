@@ -105,6 +105,14 @@ query WhoAmI {
       : post(params, headers);
   };
 
+  // A link may bring its token along: /graphiql#token=... . The part behind # is not sent to the server, and it is taken out of
+  // the address at once, so that it stays out of the history and of what is copied.
+  const linkedToken = () => {
+    const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+    if (token) history.replaceState(null, '', location.pathname + location.search);
+    return token;
+  };
+
   const element = React.createElement;
   const logo = element(
     GraphiQL.Logo,
@@ -121,7 +129,7 @@ query WhoAmI {
     {
       fetcher,
       defaultQuery: starter,
-      defaultHeaders: '{\n  "Authorization": "Bearer "\n}',
+      defaultHeaders: JSON.stringify({ Authorization: `Bearer ${linkedToken()}` }, null, 2),
       defaultEditorToolsVisibility: 'headers',
     },
     logo,

@@ -1,14 +1,22 @@
 //! What the demo prints when it is ready: for a person a page with queries to paste, for a script one line.
 
 use chrono::{Days, NaiveDate};
-use serde_json::json;
 
 use super::Shown;
 use super::seed::DAYS;
 
+/// What a script is told.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ready<'a> {
+    url: &'a str,
+    admin_token: &'a str,
+    organisations: &'a [Shown],
+}
+
 /// One line of JSON.
-pub(super) fn json(url: &str, admin_token: &str, organisations: &[Shown]) -> String {
-    format!("{}\n", json!({ "url": url, "adminToken": admin_token, "organisations": organisations }))
+pub(super) fn json(url: &str, admin_token: &str, organisations: &[Shown]) -> Result<String, serde_json::Error> {
+    Ok(format!("{}\n", serde_json::to_string(&Ready { url, admin_token, organisations })?))
 }
 
 /// A page for a person.
@@ -16,15 +24,20 @@ pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today:
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
     let (from, to) = (back(DAYS), back(1));
     let tokens: String = organisations.iter().map(|shown| format!("  {:<20} {}\n", shown.name, shown.token)).collect();
-    let first = organisations.first().map(|shown| shown.id.to_string()).unwrap_or_default();
+    let first = organisations.first();
+    let first_token = first.map(|shown| shown.token.as_str()).unwrap_or_default();
+    let first_name = first.map(|shown| shown.name.as_str()).unwrap_or_default();
+    let first = first.map(|shown| shown.id.to_string()).unwrap_or_default();
     let month = to.format("%Y-%m");
     format!(
         r#"
 Wabacus is ready, with {DAYS} days of simulated WhatsApp usage.
 
   GraphiQL   {url}/graphiql
+             {url}/graphiql#token={first_token}
+             (the second address brings the token of {first_name} along)
 
-Paste a token into its "Headers" pane as {{ "Authorization": "Bearer <token>" }}
+Any other token goes into the "Headers" pane as {{ "Authorization": "Bearer <token>" }}
 
   admin                {admin_token}
 {tokens}

@@ -24,7 +24,8 @@ pub enum Verdict {
     Released,
 }
 
-/// The shortest wait before an attempt that was asked to come back later: a gate that is said to open at once may still be closing.
+/// The shortest wait before another attempt: a gate that is said to open at once may still be closing, and a retry in the same moment, as
+/// its spread over all of the delay would now and then have it, finds what it found before.
 const WAIT_MIN: TimeDelta = TimeDelta::seconds(1);
 
 /// What `run` becomes after an attempt came to `verdict` at `now`. `random` is uniform and spreads the retries.
@@ -53,7 +54,7 @@ pub fn settle(mut run: JobRun, verdict: Verdict, now: Instant, policy: &RetryPol
             finished(run, ended_badly(partial), Some(error))
         }
         Verdict::Retry { error, .. } => {
-            run.next_attempt_at = Some(now + policy.delay(run.attempt, random));
+            run.next_attempt_at = Some(now + policy.delay(run.attempt, random).max(WAIT_MIN));
             run.state = JobRunState::Retrying;
             run.error = Some(error);
             run
@@ -115,6 +116,8 @@ mod tests {
         let second = after(1, failure(false));
         assert_eq!((second.state, second.attempt), (JobRunState::Retrying, 1));
         assert_eq!(second.next_attempt_at, Some(now() + TimeDelta::seconds(30)));
+        let soonest = settle(running(1), failure(false), now(), &RetryPolicy::default(), 0);
+        assert_eq!(soonest.next_attempt_at, Some(now() + TimeDelta::seconds(1)), "but never in the same moment");
         assert_eq!(after(8, failure(false)).state, JobRunState::Failed);
         assert_eq!(after(8, failure(true)).state, JobRunState::Partial);
     }

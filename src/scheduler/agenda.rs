@@ -115,6 +115,8 @@ pub(super) struct Agenda {
     newcomers: Vec<OrganisationId>,
     /// Whose actor is down, until when if that is decided.
     down: BTreeMap<OrganisationId, Option<Instant>>,
+    /// Those among them of which that was not decided at the last sweep, with the incarnation that died.
+    undecided: BTreeMap<OrganisationId, u32>,
     running: HashMap<OrganisationId, Running>,
     ended: Vec<Ended>,
     /// Woken while they have a run: it may be that it is to be cancelled.
@@ -138,6 +140,7 @@ impl Agenda {
             queue: BTreeSet::new(),
             newcomers: Vec::new(),
             down: BTreeMap::new(),
+            undecided: BTreeMap::new(),
             running: HashMap::new(),
             ended: Vec::new(),
             asked: HashSet::new(),
@@ -262,9 +265,16 @@ impl Agenda {
         }
     }
 
-    /// Dead, and nobody has said when they are started again.
-    pub(super) fn abandoned(&self) -> Vec<OrganisationId> {
-        self.down.iter().filter(|(_, until)| until.is_none()).map(|(organisation, _)| *organisation).collect()
+    /// Dead since the last time this was asked, and still nobody has said when they are started again. A death of just now is
+    /// on its way to the guardian.
+    pub(super) fn abandoned(&mut self) -> Vec<OrganisationId> {
+        let undecided = self.down.iter().filter(|(_, until)| until.is_none());
+        let undecided: BTreeMap<_, _> = undecided
+            .filter_map(|(organisation, _)| Some((*organisation, self.entries.get(organisation)?.incarnation)))
+            .collect();
+        let before = std::mem::replace(&mut self.undecided, undecided);
+        let still = self.undecided.iter().filter(|(organisation, death)| before.get(organisation) == Some(death));
+        still.map(|(organisation, _)| *organisation).collect()
     }
 
     /// Everybody's actor is to be started again, as when its guardian is lost.

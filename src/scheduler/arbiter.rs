@@ -8,8 +8,9 @@ use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, System};
 
 use crate::domain::id::OrganisationId;
 
-use super::guardian::{Guardian, Stage};
+use super::guardian::Guardian;
 use super::message::{Adopt, Dispatch, Start};
+use super::stage::Stage;
 
 /// Organisations whose actors are started in one go, lest the arbiter be held up for long.
 const ADOPTED_AT_ONCE: usize = 1_000;

@@ -21,9 +21,9 @@ use crate::service::dispatch::Look;
 
 use super::agenda::{Agenda, Ended, Phase};
 use super::arbiter::Guardians;
-use super::guardian::Stage;
 use super::job;
 use super::message::{Receipt, Start};
+use super::stage::Stage;
 use super::status;
 use super::work::WorkError;
 

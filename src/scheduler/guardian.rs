@@ -4,38 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler};
-use tokio::runtime;
 
 use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
-use crate::service::dispatch::Epoch;
 
-use super::Options;
 use super::backoff::{Plan, Trouble};
-use super::desk::Desk;
-use super::fault::Faults;
 use super::message::{Adopt, Dispatch, Down};
 use super::organisation::OrganisationActor;
-use super::work::Work;
-
-/// What all actors of a node share.
-#[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) desk: Arc<Desk>,
-    pub(super) work: Arc<dyn Work>,
-    pub(super) epoch: Epoch,
-    pub(super) options: Options,
-    pub(super) faults: Arc<dyn Faults>,
-    /// Where jobs run, so that none holds up an arbiter.
-    pub(super) runtime: runtime::Handle,
-}
-
-/// What the actors of one arbiter share. An address of its own for each would cost more than the actor itself.
-#[derive(Debug)]
-pub(super) struct Post {
-    pub(super) stage: Arc<Stage>,
-    pub(super) guardian: Addr<Guardian>,
-}
+use super::stage::{Post, Stage};
 
 #[derive(Debug)]
 struct Child {
@@ -54,7 +30,11 @@ pub(super) struct Guardian {
 
 impl Guardian {
     pub(super) fn new(stage: Arc<Stage>, guardian: Addr<Self>) -> Self {
-        Self { post: Arc::new(Post { stage, guardian }), children: HashMap::new(), trouble: HashMap::new() }
+        Self {
+            post: Arc::new(Post { stage, guardian: guardian.recipient() }),
+            children: HashMap::new(),
+            trouble: HashMap::new(),
+        }
     }
 
     /// Starts the organisation's actor, whatever there was before. Its address replaces the old one, and an actor that nobody

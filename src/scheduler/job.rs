@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use actix::Addr;
+use actix::Recipient;
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
@@ -12,14 +12,13 @@ use crate::domain::attempt::Verdict;
 use crate::domain::job::JobRun;
 
 use super::fault::FaultPoint;
-use super::guardian::Stage;
 use super::message::{Over, Receipt, Start};
-use super::organisation::OrganisationActor;
+use super::stage::Stage;
 
 /// Runs what was started and sends the receipt to the actor.
 ///
 /// When this is aborted, what it holds is dropped last to first: the job before the receipt.
-pub(super) async fn perform(start: Start, stage: Arc<Stage>, actor: Addr<OrganisationActor>) {
+pub(super) async fn perform(start: Start, stage: Arc<Stage>, actor: Recipient<Over>) {
     let Start { run, cancel, receipt } = start;
     let mut receipt: Receipt = receipt;
     let verdict = attempt(&stage, run, &cancel).await;

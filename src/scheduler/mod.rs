@@ -17,6 +17,7 @@ mod job;
 mod message;
 mod organisation;
 mod sentinel;
+mod stage;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,7 @@ use agenda::Phase;
 use arbiter::Arbiters;
 use clockwork::Clockwork;
 use desk::Desk;
-use guardian::Stage;
+use stage::Stage;
 use status::Node;
 
 pub use fault::{FaultPoint, Faults, NoFaults};

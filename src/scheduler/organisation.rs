@@ -8,10 +8,10 @@ use tokio::task::AbortHandle;
 use crate::domain::id::OrganisationId;
 
 use super::fault::FaultPoint;
-use super::guardian::Post;
 use super::job;
 use super::message::{Over, Start};
 use super::sentinel::Sentinel;
+use super::stage::Post;
 
 /// A claimed run at most is on its way in, and its result on its way back.
 const MAILBOX_MAX: usize = 2;
@@ -67,7 +67,7 @@ impl Handler<Start> for OrganisationActor {
         self.strike(FaultPoint::ActorHandle);
         let stage = Arc::clone(&self.sentinel.post.stage);
         let runtime = stage.runtime.clone();
-        let task = runtime.spawn(job::perform(start, stage, context.address()));
+        let task = runtime.spawn(job::perform(start, stage, context.address().recipient()));
         self.job = Some(JobTask(task.abort_handle()));
     }
 }

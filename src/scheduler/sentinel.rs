@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::id::OrganisationId;
 
-use super::guardian::Post;
 use super::message::Down;
+use super::stage::Post;
 
 /// Held by an actor and dropped with it. `actix::Supervisor` starts an actor again only after it stopped in order; after a panic
 /// it is dropped together with the actor, and only this notices. Even `stopped` is no sign of order: actix calls it on the way

@@ -238,24 +238,24 @@ impl Work for FakeWork {
     }
 }
 
-/// Strikes so many times at each point, at whichever organisation comes by.
+/// Strikes an organisation so many times at a point.
 #[derive(Debug, Default)]
-struct Planned(Mutex<HashMap<FaultPoint, u32>>);
+struct Planned(Mutex<HashMap<(FaultPoint, OrganisationId), u32>>);
 
 impl Planned {
-    fn strike_next(&self, point: FaultPoint, times: u32) {
-        self.0.lock().unwrap().insert(point, times);
+    fn strike_next(&self, point: FaultPoint, organisation: OrganisationId, times: u32) {
+        self.0.lock().unwrap().insert((point, organisation), times);
     }
 }
 
 impl Faults for Planned {
-    fn strike(&self, point: FaultPoint, _organisation: OrganisationId) {
-        let left = self.0.lock().unwrap().get_mut(&point).is_some_and(|left| {
+    fn strike(&self, point: FaultPoint, organisation: OrganisationId) {
+        let strikes = self.0.lock().unwrap().get_mut(&(point, organisation)).is_some_and(|left| {
             let strikes = *left > 0;
             *left = left.saturating_sub(1);
             strikes
         });
-        assert!(!left, "a planned fault at {point:?}");
+        assert!(!strikes, "a planned fault at {point:?}");
     }
 }
 
@@ -374,8 +374,8 @@ async fn organisations_share_the_node_up_to_its_limit() {
     for _ in 0..8 {
         begun.recv().await.unwrap();
     }
-    let report = scheduler.report().await;
-    assert_eq!((report.running, report.actors), (8, 20));
+    scheduler.inner.desk.until(|agenda, _| agenda.actors() == 20).await;
+    assert_eq!(scheduler.report().await.running, 8);
     gate.add_permits(20);
     scheduler.settled().await;
     assert_eq!(story.work.executing_max.load(Ordering::SeqCst), 8);
@@ -385,8 +385,9 @@ async fn organisations_share_the_node_up_to_its_limit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_a_job_is_a_failed_attempt_that_is_tried_again() {
     let story = Story::of(done());
-    story.faults.strike_next(FaultPoint::JobRun, 1);
-    let run = story.work.run(story.work.organisation(), nine());
+    let organisation = story.work.organisation();
+    story.faults.strike_next(FaultPoint::JobRun, organisation, 1);
+    let run = story.work.run(organisation, nine());
     let scheduler = story.start().await;
     scheduler.settled().await;
     story.work.assert_state(run, JobRunState::Retrying);
@@ -401,8 +402,9 @@ async fn a_panic_in_a_job_is_a_failed_attempt_that_is_tried_again() {
 async fn a_panic_in_an_actor_costs_a_pause_and_no_attempt() {
     for point in [FaultPoint::ActorStart, FaultPoint::ActorHandle] {
         let story = Story::of(done());
-        story.faults.strike_next(point, 1);
-        let run = story.work.run(story.work.organisation(), nine());
+        let organisation = story.work.organisation();
+        story.faults.strike_next(point, organisation, 1);
+        let run = story.work.run(organisation, nine());
         let other = story.work.organisation();
         let scheduler = story.start().await;
         scheduler.settled().await;
@@ -423,10 +425,11 @@ async fn a_panic_in_an_actor_costs_a_pause_and_no_attempt() {
 async fn a_result_outlives_the_actor_that_dies_over_it() {
     let (job, mut begun, gate) = gated();
     let story = Story::of(job);
-    let run = story.work.run(story.work.organisation(), nine());
+    let organisation = story.work.organisation();
+    let run = story.work.run(organisation, nine());
     let scheduler = story.start().await;
     begun.recv().await.unwrap();
-    story.faults.strike_next(FaultPoint::ActorHandle, 1);
+    story.faults.strike_next(FaultPoint::ActorHandle, organisation, 1);
     gate.add_permits(1);
     scheduler.settled().await;
     story.work.assert_state(run, JobRunState::Succeeded);
@@ -439,8 +442,8 @@ async fn a_result_outlives_the_actor_that_dies_over_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_actor_that_keeps_dying_is_quarantined_and_probed() {
     let story = Story::of(done());
-    story.faults.strike_next(FaultPoint::ActorStart, 7);
     let organisation = story.work.organisation();
+    story.faults.strike_next(FaultPoint::ActorStart, organisation, 7);
     let run = story.work.run(organisation, nine());
     let scheduler = story.start().await;
     for _ in 0..5 {

@@ -5,6 +5,7 @@
 
 pub mod database;
 pub mod process;
+pub mod usage;
 pub mod watch;
 
 use std::collections::BTreeMap;
@@ -121,11 +122,6 @@ impl World {
 
     pub fn app(&self) -> &App {
         self.app.as_ref().expect("the server runs")
-    }
-
-    /// The settings that the server runs with, for a second process on the same database.
-    pub fn settings(&self) -> &BTreeMap<String, String> {
-        &self.settings
     }
 
     /// Where the database is.
