@@ -22,11 +22,7 @@ fn argument<T: InputType>(
 }
 
 /// The entries of a page. A bad size weighs something and is refused later.
-pub(super) fn page(
-    context: &VisitorContext<'_>,
-    variables: &[Positioned<VariableDefinition>],
-    field: &Field,
-) -> usize {
+pub(super) fn page(context: &VisitorContext<'_>, variables: &[Positioned<VariableDefinition>], field: &Field) -> usize {
     let sizes = ["first", "last", "limit"].map(|name| argument::<i32>(context, variables, field, name));
     page_of(sizes.into_iter().flatten().max())
 }
@@ -37,11 +33,7 @@ fn page_of(size: Option<i32>) -> usize {
 }
 
 /// The days from `from` to `to`.
-pub(super) fn days(
-    context: &VisitorContext<'_>,
-    variables: &[Positioned<VariableDefinition>],
-    field: &Field,
-) -> usize {
+pub(super) fn days(context: &VisitorContext<'_>, variables: &[Positioned<VariableDefinition>], field: &Field) -> usize {
     let from = argument::<Date>(context, variables, field, "from");
     from.zip(argument(context, variables, field, "to")).map_or(1, |(from, to)| days_of(&from, &to))
 }
