@@ -62,7 +62,8 @@ async fn organisations_are_counted_off_and_searched() {
 async fn bad_input_is_refused_by_the_name_of_its_field() {
     let world = World::begin().await;
     let (shop, channel) = world.shop("input").await;
-    let usage = |arguments: &str| format!("{{ organisation(id: \"{shop}\") {{ dailyUsage({arguments}) {{ date }} }} }}");
+    let usage =
+        |arguments: &str| format!("{{ organisation(id: \"{shop}\") {{ dailyUsage({arguments}) {{ date }} }} }}");
     let cases = [
         ("first", "{ organisations(first: 0) { totalCount } }".to_owned()),
         ("first", "{ jobRuns(first: 101) { nodes { id } } }".to_owned()),
@@ -76,13 +77,19 @@ async fn bad_input_is_refused_by_the_name_of_its_field() {
         ("from", usage("from: \"2026-06-06\", to: \"2026-06-05\"")),
         ("from", usage("from: \"2024-01-01\", to: \"2026-06-05\"")),
         ("channelId", usage(&format!("from: \"2026-06-05\", to: \"2026-06-05\", channelId: \"{shop}\""))),
-        ("input.expiresAt", "mutation { createToken(input: { name: \"x\", expiresAt: \"soon\" }) { secret } }".to_owned()),
+        (
+            "input.expiresAt",
+            "mutation { createToken(input: { name: \"x\", expiresAt: \"soon\" }) { secret } }".to_owned(),
+        ),
         (
             "input.organisationId",
             format!("mutation {{ createToken(input: {{ name: \"x\", organisationId: \"{channel}\" }}) {{ secret }} }}"),
         ),
         ("id", format!("mutation {{ cancelJobRun(id: \"{shop}\") {{ id }} }}")),
-        ("month", format!("mutation {{ createMonthlyUsage(organisationId: \"{shop}\", month: \"2026-13\") {{ days }} }}")),
+        (
+            "month",
+            format!("mutation {{ createMonthlyUsage(organisationId: \"{shop}\", month: \"2026-13\") {{ days }} }}"),
+        ),
     ];
     for (field, query) in cases {
         let refused = world.refused(&query, json!({})).await;
@@ -171,9 +178,13 @@ async fn an_explorer_may_ask_for_the_whole_schema_and_a_bomb_is_refused() {
     let heavy = "{ organisations(first: 100) { nodes { jobRuns(first: 100) { nodes {
         organisation { jobRuns(first: 100) { nodes { id } } } } } } } }";
     let answer = world.ask_as(&world.admin, heavy, json!({})).await;
-    assert!(answer["data"].is_null() && answer["errors"][0]["message"].as_str().unwrap().contains("complex"), "{answer}");
+    assert!(
+        answer["data"].is_null() && answer["errors"][0]["message"].as_str().unwrap().contains("complex"),
+        "{answer}"
+    );
 
-    let deep = (0..10).fold("id".to_owned(), |inner, _| format!("jobRuns(first: 1) {{ nodes {{ organisation {{ {inner} }} }} }}"));
+    let deep = (0..10)
+        .fold("id".to_owned(), |inner, _| format!("jobRuns(first: 1) {{ nodes {{ organisation {{ {inner} }} }} }}"));
     let answer = world.ask_as(&world.admin, &format!("{{ viewer {{ organisation {{ {deep} }} }} }}"), json!({})).await;
     assert!(answer["data"].is_null() && answer["errors"][0]["message"].as_str().unwrap().contains("deep"), "{answer}");
 }
@@ -182,7 +193,8 @@ async fn an_explorer_may_ask_for_the_whole_schema_and_a_bomb_is_refused() {
 async fn a_month_of_usage_of_a_page_of_organisations_is_not_too_much() {
     let world = World::begin().await;
     world.shop("fair").await;
-    let query = "{ organisations { nodes { name channels { name status } dailyUsage(from: \"2026-05-01\", to: \"2026-05-31\") {
+    let query =
+        "{ organisations { nodes { name channels { name status } dailyUsage(from: \"2026-05-01\", to: \"2026-05-31\") {
         date channel { name bsp } counts { marketing utility authentication service total } fees { amount currency }
         complete revision details { category country count fees { amount } } } } } }";
     world.ask(query, json!({})).await;

@@ -15,8 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use toy_server::{TOKEN, Toy};
-use wabacus::http::server::Options;
 use wabacus::http::limit::Limits;
+use wabacus::http::server::Options;
 
 /// A client without manners.
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);

@@ -18,8 +18,14 @@ const ORGANISATIONS: &[Case] = &[
     (r#"createOrganisation(input: { name: "A", timeZone: "" }) { id }"#, "input.timeZone"),
     (r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", currency: "XYZ" }) { id }"#, "input.currency"),
     (r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", currency: "" }) { id }"#, "input.currency"),
-    (r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", planCode: "gold" }) { id }"#, "input.planCode"),
-    (r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", externalId: "" }) { id }"#, "input.externalId"),
+    (
+        r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", planCode: "gold" }) { id }"#,
+        "input.planCode",
+    ),
+    (
+        r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", externalId: "" }) { id }"#,
+        "input.externalId",
+    ),
     (r#"updateOrganisation(id: "$channel", input: { name: "A" }) { id }"#, "id"),
     (r#"updateOrganisation(id: "7", input: { name: "A" }) { id }"#, "id"),
     (r#"updateOrganisation(id: "$org", input: { name: "" }) { id }"#, "input.name"),
@@ -30,8 +36,14 @@ const ORGANISATIONS: &[Case] = &[
 const CHANNELS: &[Case] = &[
     (r#"createChannel(organisationId: "$channel", input: { kind: SMS, name: "A" }) { id }"#, "organisationId"),
     (r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "" }) { id }"#, "input.name"),
-    (r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "A", phoneNumber: "12" }) { id }"#, "input.phoneNumber"),
-    (r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "A", phoneNumber: "+62 call me" }) { id }"#, "input.phoneNumber"),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "A", phoneNumber: "12" }) { id }"#,
+        "input.phoneNumber",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "A", phoneNumber: "+62 call me" }) { id }"#,
+        "input.phoneNumber",
+    ),
     (r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A" }) { id }"#, "input.gupshup"),
     (
         r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A",
@@ -69,8 +81,14 @@ const CHANNELS: &[Case] = &[
         r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-1", token: "t" }, interakt: { wabaId: "1" } }) { id }"#,
         "input.interakt",
     ),
-    (r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-1", token: "" } }) { id }"#, "input.gupshup.token"),
-    (r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-2", token: "t" } }) { id }"#, "input.gupshup.appId"),
+    (
+        r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-1", token: "" } }) { id }"#,
+        "input.gupshup.token",
+    ),
+    (
+        r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-2", token: "t" } }) { id }"#,
+        "input.gupshup.appId",
+    ),
     (r#"updateChannel(id: "$channel", input: { interakt: { wabaId: "1" } }) { id }"#, "input.interakt.wabaId"),
 ];
 
@@ -106,7 +124,10 @@ const RUNS: &[Case] = &[
     (r#"triggerDailyUsage(organisationId: "$org", date: "2026-06-06") { id }"#, "date"),
     (r#"triggerDailyUsage(organisationId: "$org", date: "2026-02-30") { id }"#, "date"),
     (r#"triggerDailyUsage(organisationId: "$org", date: "yesterday") { id }"#, "date"),
-    (r#"backfillAccountUsage(organisationId: "$token", from: "2026-05-01", to: "2026-05-31") { id }"#, "organisationId"),
+    (
+        r#"backfillAccountUsage(organisationId: "$token", from: "2026-05-01", to: "2026-05-31") { id }"#,
+        "organisationId",
+    ),
     (r#"backfillAccountUsage(organisationId: "$org", from: "2026-05-02", to: "2026-05-01") { id }"#, "from"),
     (r#"backfillAccountUsage(organisationId: "$org", from: "2025-04-26", to: "2026-05-31") { id }"#, "from"),
     (r#"backfillAccountUsage(organisationId: "$org", from: "2026-05-01", to: "2026-06-06") { id }"#, "to"),

@@ -64,7 +64,8 @@ async fn a_run_is_cancelled_while_it_waits_while_it_runs_and_not_when_it_is_over
 async fn what_a_cancelled_run_wrote_stays() {
     let world = Setup::at(NOON).with("BSP_TIMEOUT_SECONDS", "600").begin().await;
     let (organisation, first) = world.shop("app-1").await;
-    let second = world.channel(&organisation, wabacus::domain::channel::BspKind::Gupshup, "app-2", "Asia/Kolkata").await;
+    let second =
+        world.channel(&organisation, wabacus::domain::channel::BspKind::Gupshup, "app-2", "Asia/Kolkata").await;
     world.settle().await;
     let asked = world.sim.requests("app-2").len();
     world.sim.hold("app-2");

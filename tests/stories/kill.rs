@@ -52,7 +52,8 @@ impl Shop {
         let organisation = data["createOrganisation"]["id"].as_str().expect("an id").to_owned();
         let mut shop = Self { process, url, admin, organisation, settings, cursor: beginning(), folder };
         for account in ACCOUNTS {
-            let query = "mutation($id: ID!, $app: String!, $token: String!) { createChannel(organisationId: $id, input: {
+            let query =
+                "mutation($id: ID!, $app: String!, $token: String!) { createChannel(organisationId: $id, input: {
                 kind: WHATSAPP, name: $app, gupshup: { appId: $app, token: $token } }) { id } }";
             let variables = json!({ "id": shop.organisation, "app": account, "token": format!("secret-{account}") });
             ask(&shop.url, &shop.admin, query, variables).await;

@@ -7,7 +7,8 @@ use wabacus::sim::{Fault, Often};
 use crate::support::{NOON, Setup, World};
 
 async fn hourly(world: &World, organisation: &str) {
-    let query = "mutation($id: ID!) { scheduleJob(organisationId: $id, kind: DAILY_USAGE, cron: \"0 * * * *\") { nextRunAt } }";
+    let query =
+        "mutation($id: ID!) { scheduleJob(organisationId: $id, kind: DAILY_USAGE, cron: \"0 * * * *\") { nextRunAt } }";
     let job = world.ask(query, json!({ "id": organisation })).await;
     assert_eq!(job["scheduleJob"]["nextRunAt"], "2026-06-05T06:30:00.000Z");
 }
@@ -40,8 +41,12 @@ async fn a_pull_that_still_runs_skips_the_next() {
         (json!("2026-06-05T06:30:00.000Z"), json!("SUCCEEDED")),
     ];
     assert_eq!(pulls(&world, &organisation).await, expected);
-    let skipped = world.runs(&organisation).await.into_iter().find(|run| run["state"] == "SKIPPED").expect("a skipped run");
-    assert_eq!((&skipped["startedAt"], &skipped["error"]), (&json!(null), &json!("the run before it was not finished")));
+    let skipped =
+        world.runs(&organisation).await.into_iter().find(|run| run["state"] == "SKIPPED").expect("a skipped run");
+    assert_eq!(
+        (&skipped["startedAt"], &skipped["error"]),
+        (&json!(null), &json!("the run before it was not finished"))
+    );
 
     world.advance_to("2026-06-05T08:30:00Z").await;
     assert_eq!(pulls(&world, &organisation).await[0], (json!("2026-06-05T08:30:00.000Z"), json!("SUCCEEDED")));
@@ -58,10 +63,8 @@ async fn a_pull_that_waits_for_its_next_attempt_skips_the_next() {
     world.advance(TimeDelta::minutes(30)).await;
     assert_eq!(pulls(&world, &organisation).await, [(json!("2026-06-05T06:30:00.000Z"), json!("RETRYING"))]);
     world.advance(TimeDelta::minutes(60)).await;
-    let expected = [
-        (json!("2026-06-05T07:30:00.000Z"), json!("SKIPPED")),
-        (json!("2026-06-05T06:30:00.000Z"), json!("RETRYING")),
-    ];
+    let expected =
+        [(json!("2026-06-05T07:30:00.000Z"), json!("SKIPPED")), (json!("2026-06-05T06:30:00.000Z"), json!("RETRYING"))];
     assert_eq!(pulls(&world, &organisation).await, expected);
     world.advance(TimeDelta::minutes(35)).await;
     assert_eq!(pulls(&world, &organisation).await[1].1, "SUCCEEDED");

@@ -7,14 +7,16 @@ use crate::support::World;
 
 /// Asks for a change of the organisation's daily pull and returns what the mutation answers.
 async fn change(world: &World, mutation: &str, organisation: &str, more: &str, selection: &str) -> Value {
-    let query = format!("mutation($id: ID!) {{ {mutation}(organisationId: $id, kind: DAILY_USAGE{more}) {selection} }}");
+    let query =
+        format!("mutation($id: ID!) {{ {mutation}(organisationId: $id, kind: DAILY_USAGE{more}) {selection} }}");
     let mut data = world.ask(&query, json!({ "id": organisation })).await;
     data[mutation].take()
 }
 
 /// The organisation's daily pull; null if it has none.
 async fn daily(world: &World, organisation: &str) -> Value {
-    let query = "query($id: ID!) { organisation(id: $id) { scheduledJobs { id kind cron timeZone paused nextRunAt } } }";
+    let query =
+        "query($id: ID!) { organisation(id: $id) { scheduledJobs { id kind cron timeZone paused nextRunAt } } }";
     let data = world.ask(query, json!({ "id": organisation })).await;
     let jobs = data["organisation"]["scheduledJobs"].as_array().expect("a list of jobs");
     jobs.iter().find(|job| job["kind"] == "DAILY_USAGE").cloned().unwrap_or_default()
@@ -45,7 +47,11 @@ async fn a_paused_job_does_not_run_until_it_is_resumed_and_makes_up_for_nothing(
     assert_eq!(pulls(&world, &organisation).await, first);
     world.advance_to("2026-06-08T03:30:00Z").await;
     assert_eq!(pulls(&world, &organisation).await, first + 1);
-    assert_eq!(world.days(&organisation, "2026-06-05", "2026-06-07").await.len(), 3, "the days themselves are not lost");
+    assert_eq!(
+        world.days(&organisation, "2026-06-05", "2026-06-07").await.len(),
+        3,
+        "the days themselves are not lost"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::watch::{Told, Watch, beginning, beginning_of_all};
 use crate::support::World;
+use crate::support::watch::{Told, Watch, beginning, beginning_of_all};
 
 const USAGE: &str = "{ cursor channel { id } dates days { date revision } }";
 const RUNS: &str = "{ cursor jobRun { id state organisation { id } } }";
@@ -102,9 +102,8 @@ async fn an_admin_is_told_of_everybody_and_an_organisation_of_itself_alone() {
 
     let of_them = world.pull_day(&theirs, "2026-06-04").await;
     let of_us = world.pull_day(&ours, "2026-06-04").await;
-    let is_end_of = |event: &Value, run: &Value| {
-        event["jobRun"]["id"] == run["id"] && event["jobRun"]["state"] == "SUCCEEDED"
-    };
+    let is_end_of =
+        |event: &Value, run: &Value| event["jobRun"]["id"] == run["id"] && event["jobRun"]["state"] == "SUCCEEDED";
     all.until(|event| is_end_of(event, &of_them)).await;
     all.until(|event| is_end_of(event, &of_us)).await;
     own.until(|event| {
@@ -129,7 +128,8 @@ async fn an_admin_is_told_of_everybody_and_an_organisation_of_itself_alone() {
 async fn a_revoked_token_ends_its_subscription_before_anything_more_is_told() {
     let world = World::begin().await;
     let (organisation, _) = world.shop("app-1").await;
-    let query = "mutation($id: ID!) { createToken(input: { name: \"till\", organisationId: $id }) { secret token { id } } }";
+    let query =
+        "mutation($id: ID!) { createToken(input: { name: \"till\", organisationId: $id }) { secret token { id } } }";
     let made = world.ask(query, json!({ "id": organisation })).await;
     let token = made["createToken"]["secret"].as_str().expect("a secret");
     let mut watch = watch_usage(&world, token, json!({ "after": beginning() })).await;

@@ -99,7 +99,8 @@ impl Process {
     /// Sends a signal by its name, such as `TERM`.
     pub async fn signal(&self, name: &str) {
         let id = self.child.id().expect("the process runs").to_string();
-        let sent = Command::new("kill").args([format!("-{name}"), id]).status().await.expect("a command to send signals");
+        let sent =
+            Command::new("kill").args([format!("-{name}"), id]).status().await.expect("a command to send signals");
         assert!(sent.success());
     }
 
