@@ -22,7 +22,7 @@ use crate::service::access::AccessService;
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, Registry, Retention, RetentionOptions};
 use crate::service::wake::SchedulerView as _;
-use crate::service::{Core, CoreParts, MasterKeys, SchedulingOptions, ServiceError, Services};
+use crate::service::{Core, CoreParts, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services};
 use crate::store::{Store, StoreError};
 
 /// What a test may put in the place of the real thing.
@@ -185,6 +185,7 @@ fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
         keys: foundation.keys,
         scheduling: foundation.scheduling,
+        lease: Arc::new(OneNode),
     }))
 }
 

@@ -3,7 +3,7 @@
 #[path = "tenancy/catalogue.rs"]
 mod catalogue;
 #[path = "support/mod.rs"]
-#[expect(dead_code, reason = "the harness is made for all stories")]
+#[expect(dead_code, unreachable_pub, reason = "the harness is made for all stories")]
 mod support;
 
 use async_graphql::Request;

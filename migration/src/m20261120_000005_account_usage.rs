@@ -1,6 +1,7 @@
 //! Account usage: payloads, days, their details, and months.
 
 use sea_orm_migration::prelude::*;
+#[expect(clippy::wildcard_imports, reason = "columns read as in a table's definition")]
 use sea_orm_migration::schema::*;
 
 use crate::{create_index, create_unique_index};

@@ -64,16 +64,16 @@ fn months_of(from: &Month, to: &Month) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::{ScalarType as _, Value};
+    use async_graphql::{ScalarType, Value};
 
     use super::*;
 
     fn date(text: &str) -> Date {
-        Date::parse(Value::from(text)).unwrap()
+        <Date as ScalarType>::parse(Value::from(text)).unwrap()
     }
 
     fn month(text: &str) -> Month {
-        Month::parse(Value::from(text)).unwrap()
+        <Month as ScalarType>::parse(Value::from(text)).unwrap()
     }
 
     #[test]

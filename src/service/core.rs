@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::ServiceError;
 use super::caller::Caller;
 use super::credential::MasterKeys;
+use super::lease::{Epoch, Lease};
 use super::wake::Wake;
 use crate::bsp::Bsps;
 use crate::bus::Bus;
@@ -42,6 +43,7 @@ pub struct CoreParts {
     pub bsps: Bsps,
     pub keys: MasterKeys,
     pub scheduling: SchedulingOptions,
+    pub lease: Arc<dyn Lease>,
 }
 
 /// The parts that all services share.
@@ -99,6 +101,17 @@ impl Core {
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {
         &self.parts.scheduling
+    }
+
+    pub(crate) fn lease(&self) -> &dyn Lease {
+        self.parts.lease.as_ref()
+    }
+
+    /// Begins a unit of work that fails where another node took over since `epoch`.
+    pub(crate) async fn begin_as(&self, epoch: Epoch) -> Result<UnitOfWork<'_>, ServiceError> {
+        let work = self.begin().await?;
+        self.lease().check(work.tx(), epoch).await?;
+        Ok(work)
     }
 
     /// Begins a unit of work at the present time.

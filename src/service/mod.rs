@@ -27,6 +27,7 @@ use crate::domain::clock::SharedClock;
 pub use self::core::{Core, CoreParts, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
+pub use lease::{Lease, OneNode};
 
 /// All services, over the same parts.
 #[derive(Debug, Clone)]

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::UnitOfWork;
 use super::job::{JobContext, Registry};
-use super::lease::SHARD;
 use super::{Core, ServiceError};
 use crate::domain::attempt::{Verdict, settle};
 use crate::domain::clock::Instant;
@@ -49,9 +48,7 @@ impl DispatchService {
     }
 
     async fn begin(&self, epoch: Epoch) -> Result<UnitOfWork<'_>, ServiceError> {
-        let work = self.core.begin().await?;
-        store::lease::check(work.tx(), SHARD, epoch.0).await?;
-        Ok(work)
+        self.core.begin_as(epoch).await
     }
 
     /// When a schedule fires: its next occurrence and the herd offset of its organisation and kind.

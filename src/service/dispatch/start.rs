@@ -8,7 +8,6 @@ use crate::domain::id::OrganisationId;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::PageRequest;
 use crate::domain::period::Month;
-use crate::service::lease::SHARD;
 use crate::service::{ServiceError, account_usage};
 use crate::store;
 use crate::store::organisation::{Filter, Order, Place};
@@ -22,7 +21,7 @@ impl DispatchService {
     pub async fn start(&self, node: &str) -> Result<Epoch, ServiceError> {
         let mut work = self.core.begin().await?;
         let now = work.now();
-        let epoch = Epoch(store::lease::acquire(work.tx(), SHARD, node, now).await?);
+        let epoch = self.core.lease().acquire(work.tx(), node, now).await?;
         let policy = self.core.scheduling().retry;
         let left = store::job_run::running_before_epoch(work.tx(), epoch.0).await?;
         let rescued: Vec<_> = left.into_iter().map(|run| settle(run, Verdict::Released, now, &policy, 0)).collect();
@@ -60,7 +59,7 @@ impl DispatchService {
 
     async fn ensure_months(&self, epoch: Epoch) -> Result<(), ServiceError> {
         let mut after = None;
-        while let Some(page) = self.active_after(&after).await? {
+        while let Some(page) = self.active_after(after).await? {
             let ids: Vec<_> = page.iter().map(|organisation| organisation.id).collect();
             let channels = store::channel::list_of(self.core.store().read(), &ids).await?;
             let metered = channels.iter().filter(|channel| channel.account.is_some());
@@ -83,7 +82,7 @@ impl DispatchService {
     }
 
     /// The next active organisations in the order of their ids; `None` after the last.
-    async fn active_after(&self, after: &Option<OrganisationId>) -> Result<Option<Vec<Organisation>>, ServiceError> {
+    async fn active_after(&self, after: Option<OrganisationId>) -> Result<Option<Vec<Organisation>>, ServiceError> {
         let filter = Filter { active: Some(true), ..Filter::default() };
         let place = after.map(|id| Place { key: String::new(), id });
         let request = PageRequest { after: place, ..PageRequest::first(BATCH) };
@@ -94,9 +93,11 @@ impl DispatchService {
     /// Tells of every active organisation.
     pub async fn organisations(&self, mut tell: impl FnMut(OrganisationId) + Send) -> Result<(), ServiceError> {
         let mut after = None;
-        while let Some(page) = self.active_after(&after).await? {
-            page.iter().for_each(|organisation| tell(organisation.id));
+        while let Some(page) = self.active_after(after).await? {
             after = page.last().map(|organisation| organisation.id);
+            for organisation in page {
+                tell(organisation.id);
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::core::UnitOfWork;
-use super::lease::{Epoch, SHARD};
+use super::lease::Epoch;
 use super::{Core, ServiceError};
 use crate::domain::attempt::Verdict;
 use crate::domain::clock::Instant;
@@ -65,9 +65,7 @@ impl JobContext {
 
     /// Begins a unit of work that fails where another node took over.
     pub(crate) async fn begin(&self) -> Result<UnitOfWork<'_>, ServiceError> {
-        let work = self.core.begin().await?;
-        store::lease::check(work.tx(), SHARD, self.epoch.0).await?;
-        Ok(work)
+        self.core.begin_as(self.epoch).await
     }
 
     /// Notes how far the run has come and tells who watches.

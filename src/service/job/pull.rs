@@ -8,11 +8,11 @@ use super::JobContext;
 use crate::bsp::{Account, Action, BspError};
 use crate::domain::account_usage::UsageReport;
 use crate::domain::attempt::Verdict;
-use crate::domain::channel::Channel;
+use crate::domain::channel::{Channel, ChannelStatus};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
 use crate::domain::id::ChannelId;
-use crate::domain::job::{ChannelOutcome, Progress};
+use crate::domain::job::{ChannelOutcome, JobTrigger, Progress};
 use crate::domain::organisation::Organisation;
 use crate::domain::period::{DateRange, Zone};
 use crate::service::{Core, ServiceError, account_usage};
@@ -61,6 +61,12 @@ pub(super) async fn pull_channels(
         .map(|outcome| (outcome.channel_id, outcome))
         .collect();
     let channels = store::channel::list(read, organisation.id, None, None).await?;
+    if matches!(run.trigger, JobTrigger::Manual | JobTrigger::Retry) {
+        for outcome in channels.iter().filter_map(stopped) {
+            save_outcome(context, &outcome).await?;
+            outcomes.insert(outcome.channel_id, outcome);
+        }
+    }
     let todo = channels
         .into_iter()
         .filter(|channel| channel.is_metered() && outcomes.get(&channel.id).is_none_or(|outcome| !outcome.succeeded));
@@ -82,6 +88,16 @@ pub(super) async fn pull_channels(
         outcomes.insert(channel.id, outcome);
     }
     Ok(verdict(&outcomes, &failures))
+}
+
+/// Who asked for a run by hand is told of the channels that are not asked because they are stopped; every morning's run passes them over.
+fn stopped(channel: &Channel) -> Option<ChannelOutcome> {
+    if channel.account.is_none() || channel.status != ChannelStatus::NeedsAttention {
+        return None;
+    }
+    let reason = channel.status_reason.as_deref().unwrap_or("it was stopped");
+    let error = Some(format!("not asked, because the channel needs attention: {reason}"));
+    Some(ChannelOutcome { channel_id: channel.id, succeeded: false, days: 0, error })
 }
 
 /// What is written down of a channel, and what it means for the run. A fault of ours, or a lease that was lost, ends the attempt.

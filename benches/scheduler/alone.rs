@@ -1,12 +1,9 @@
-//! What the scheduler costs by itself: many organisations with nothing to do, then all of them due at once with an empty job.
-//!
-//! Prints the time from start to all actors being up, the resident memory that each idle organisation adds, and how late jobs
-//! start when everybody is due in one instant. `cargo bench --bench scheduler`, with the number of organisations as argument.
+//! The scheduler by itself: work that answers at once and remembers nothing but who is due.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{self, Duration};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -17,10 +14,9 @@ use wabacus::domain::id::{JobRunId, OrganisationId};
 use wabacus::domain::job::{JobKind, JobRun, JobRunState, JobTrigger};
 use wabacus::scheduler::{NoFaults, Options, Scheduler, Work, WorkError};
 use wabacus::service::dispatch::{Claim, Epoch, Finished, Look};
-use wabacus::service::wake::{SchedulerView as _, Wake as _};
+use wabacus::service::wake::Wake as _;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::{ALLOCATOR, Seen};
 
 /// Work that costs nothing: what is measured is the scheduler.
 #[derive(Default)]
@@ -33,7 +29,7 @@ struct EmptyWork {
 struct State {
     waiting: HashSet<OrganisationId>,
     due: Option<Instant>,
-    lags: Vec<TimeDelta>,
+    lags: Vec<Duration>,
 }
 
 impl fmt::Debug for EmptyWork {
@@ -116,7 +112,7 @@ impl Work for EmptyWork {
 
     async fn execute(&self, _epoch: Epoch, run: JobRun, _cancel: CancellationToken) -> Verdict {
         let lag = SystemClock.now() - run.scheduled_for;
-        self.state().lags.push(lag);
+        self.state().lags.push(lag.to_std().unwrap_or_default());
         Verdict::Done
     }
 
@@ -133,48 +129,32 @@ impl Work for EmptyWork {
     }
 }
 
-/// Resident memory of this process in bytes; 0 where there is no `/proc`.
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4_096
-}
-
-#[tokio::main]
-async fn main() {
-    let count = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
+/// Starts `count` organisations, then has all of them due at once.
+pub(crate) async fn measure(count: usize) -> Seen {
     let organisations = (0..count).map(|_| OrganisationId::generate(SystemClock.now())).collect::<Vec<_>>();
     let work = Arc::new(EmptyWork { organisations, ..EmptyWork::default() });
     let shared: Arc<dyn Work> = work.clone();
-    let (before, began) = (resident(), SystemClock.now());
+    let (before, began) = (ALLOCATOR.allocated(), time::Instant::now());
     let clock = Arc::new(SystemClock);
     let started =
         Scheduler::start(Options::default(), shared, clock, "bench".to_owned(), Arc::new(Vec::new), Arc::new(NoFaults));
     let scheduler = started.await.expect("empty work gives no errors and threads are to be had");
     scheduler.settled().await;
-    let ready = SystemClock.now() - began;
-    let each = resident().saturating_sub(before) / count;
+    let ready = began.elapsed();
+    let heap_each = ALLOCATOR.allocated().saturating_sub(before) / count.max(1);
 
-    let due = SystemClock.now();
+    let began = time::Instant::now();
     {
         let mut state = work.state();
-        state.due = Some(due);
+        state.due = Some(SystemClock.now());
         state.waiting = work.organisations.iter().copied().collect();
     }
     for organisation in &work.organisations {
         scheduler.wake(*organisation);
     }
     scheduler.settled().await;
-    let over = SystemClock.now() - due;
-    let mut lags = std::mem::take(&mut work.state().lags);
-    lags.sort_unstable();
-    let p99 = lags.get(lags.len() * 99 / 100).map_or(0, TimeDelta::num_milliseconds);
-    let actors = scheduler.report().await.actors;
-    let line = format!(
-        "{actors} organisations: ready in {} ms, {each} bytes resident each; all due at once: {} runs in {} ms, lag p99 {p99} ms\n",
-        ready.num_milliseconds(),
-        lags.len(),
-        over.num_milliseconds()
-    );
-    std::io::stdout().write_all(line.as_bytes()).expect("standard output is open");
+    let over = began.elapsed();
+    let lags = std::mem::take(&mut work.state().lags);
     scheduler.drain().await;
+    Seen { organisations: count, ready, heap_each, lags, over }
 }
