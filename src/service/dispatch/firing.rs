@@ -19,10 +19,10 @@ impl Company<'_> {
     /// alone. An organisation is not looked at while it has a job running, so by now that run may be over.
     fn is_busy(&self, schedule: &Schedule, at: Instant) -> bool {
         let is_same = |run: &JobRun| run.kind == schedule.kind && run.range.is_none();
-        let was_under_way = |run: &&JobRun| {
+        let was_under_way = |run: &JobRun| {
             run.started_at.is_some_and(|started| started <= at) && run.finished_at.is_some_and(|finished| finished > at)
         };
-        self.unfinished.iter().any(is_same) || self.last.filter(was_under_way).is_some()
+        self.unfinished.iter().any(is_same) || self.last.is_some_and(was_under_way)
     }
 }
 
