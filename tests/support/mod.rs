@@ -124,11 +124,6 @@ impl World {
         self.app.as_ref().expect("the server runs")
     }
 
-    /// The settings that the server runs with, for a second process on the same database.
-    pub fn settings(&self) -> &BTreeMap<String, String> {
-        &self.settings
-    }
-
     /// Where the database is.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
