@@ -1,8 +1,7 @@
 //! The table of the channels, with their sealed credentials.
 
 use sea_orm_migration::prelude::*;
-#[expect(clippy::wildcard_imports, reason = "columns read as in a table's definition")]
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{blob_null, date_null, string, string_null, timestamp_with_time_zone, uuid};
 
 use crate::create_index;
 

@@ -1,8 +1,9 @@
 //! Access tokens, and what was done with those of admins.
 
 use sea_orm_migration::prelude::*;
-#[expect(clippy::wildcard_imports, reason = "columns read as in a table's definition")]
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    blob, json, string, string_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
+};
 
 use crate::{create_index, create_unique_index};
 

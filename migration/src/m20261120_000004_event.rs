@@ -1,8 +1,7 @@
 //! The event log.
 
 use sea_orm_migration::prelude::*;
-#[expect(clippy::wildcard_imports, reason = "columns read as in a table's definition")]
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{big_integer, json, string, timestamp_with_time_zone, uuid};
 
 use crate::create_unique_index;
 

@@ -1,8 +1,10 @@
 //! Account usage: payloads, days, their details, and months.
 
 use sea_orm_migration::prelude::*;
-#[expect(clippy::wildcard_imports, reason = "columns read as in a table's definition")]
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, blob, boolean, date, integer, string, string_null, text, timestamp_with_time_zone,
+    uuid, uuid_null,
+};
 
 use crate::{create_index, create_unique_index};
 

@@ -127,7 +127,7 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     let page = page(&mut demo).await;
     let graphiql = word_after(&page, "GraphiQL ");
     assert!(graphiql.ends_with("/graphiql"), "{graphiql}");
-    let (admin, shop) = (word_after(&page, "\n  admin "), word_after(&page, "Kedai Kopi Senja "));
+    let (admin, shop) = (word_after(&page, "\n  admin "), word_after(&page, "\n  Kedai Kopi Senja "));
     let documents = documents(&page);
     let [usage, jobs, subscription, pull] = documents.as_slice() else { panic!("four documents: {documents:#?}") };
     let folder = tempfile::tempdir().expect("a folder for the documents");

@@ -124,11 +124,6 @@ impl World {
         self.app.as_ref().expect("the server runs")
     }
 
-    /// The settings that the server runs with, for a second process on the same database.
-    pub fn settings(&self) -> &BTreeMap<String, String> {
-        &self.settings
-    }
-
     /// Where the database is.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -273,9 +268,9 @@ impl World {
     }
 
     /// Pulls one day now, waits for it, and gives the run.
-    pub async fn pull_day(&self, organisation: &str, date: &str) -> Value {
+    pub async fn pull_day(&self, organisation: &str, day: &str) -> Value {
         let query = "mutation($id: ID!, $date: Date) { triggerDailyUsage(organisationId: $id, date: $date) { id } }";
-        let data = self.ask(query, json!({ "id": organisation, "date": date })).await;
+        let data = self.ask(query, json!({ "id": organisation, "date": day })).await;
         self.settle().await;
         let id = data["triggerDailyUsage"]["id"].as_str().expect("an id").to_owned();
         let runs = self.runs(organisation).await;
