@@ -113,7 +113,12 @@ fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
         text.parse().map_err(|source| ConfigError::NotToml { path: name, source: Box::new(source) })?;
     let plain = |value: toml::Value| match value {
         toml::Value::String(text) => text,
-        other => other.to_string(),
+        other @ (toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_)
+        | toml::Value::Table(_)) => other.to_string(),
     };
     Ok(table.into_iter().map(|(name, value)| (name, plain(value))).collect())
 }

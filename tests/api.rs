@@ -1,7 +1,7 @@
 //! How the API behaves as a whole: pages, limits, refusals by the name of the field, and following the log.
 
 #[path = "support/mod.rs"]
-#[expect(dead_code, reason = "the harness is made for all stories")]
+#[expect(dead_code, unreachable_pub, reason = "the harness is made for all stories")]
 mod support;
 
 use async_graphql::Request;

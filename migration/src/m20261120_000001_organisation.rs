@@ -1,7 +1,7 @@
 //! Organisations.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{boolean, string, string_null, timestamp_with_time_zone, uuid};
 
 use crate::{create_index, create_unique_index};
 

@@ -1,7 +1,7 @@
 //! The table of the channels, with their sealed credentials.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{blob_null, date_null, string, string_null, timestamp_with_time_zone, uuid};
 
 use crate::create_index;
 

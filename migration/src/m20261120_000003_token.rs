@@ -1,7 +1,9 @@
 //! Access tokens, and what was done with those of admins.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    blob, json, string, string_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
+};
 
 use crate::{create_index, create_unique_index};
 

@@ -1,7 +1,7 @@
 //! The event log.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{big_integer, json, string, timestamp_with_time_zone, uuid};
 
 use crate::create_unique_index;
 

@@ -1,7 +1,10 @@
 //! Account usage: payloads, days, their details, and months.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, blob, boolean, date, integer, string, string_null, text, timestamp_with_time_zone,
+    uuid, uuid_null,
+};
 
 use crate::{create_index, create_unique_index};
 

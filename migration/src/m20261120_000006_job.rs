@@ -1,7 +1,10 @@
 //! Recurring jobs, their runs, and how these went for channels.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, boolean, date_null, integer, string, text_null, timestamp_with_time_zone,
+    timestamp_with_time_zone_null, uuid, uuid_null,
+};
 
 use crate::{create_index, create_unique_index};
 

@@ -22,8 +22,10 @@ pub(super) fn json(url: &str, admin_token: &str, organisations: &[Shown]) -> Res
 /// A page for a person.
 pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today: NaiveDate) -> String {
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
-    let (from, to) = (back(DAYS), back(1));
-    let tokens: String = organisations.iter().map(|shown| format!("  {:<20} {}\n", shown.name, shown.token)).collect();
+    // Somewhere it is a day earlier or later; days that were not asked for do not show.
+    let (from, to) = (back(DAYS + 1), today);
+    let tokens: Vec<_> = organisations.iter().map(|shown| format!("  {:<20} {}", shown.name, shown.token)).collect();
+    let tokens = tokens.join("\n");
     let first = organisations.first();
     let first_token = first.map(|shown| shown.token.as_str()).unwrap_or_default();
     let first_name = first.map(|shown| shown.name.as_str()).unwrap_or_default();
@@ -41,6 +43,7 @@ Any other token goes into the "Headers" pane as {{ "Authorization": "Bearer <tok
 
   admin                {admin_token}
 {tokens}
+
 1. What did we use? (an organisation's token)
 
   {{

@@ -43,7 +43,13 @@ pub fn settle(mut run: JobRun, verdict: Verdict, now: Instant, policy: &RetryPol
     // Who asked for the run to be cancelled is served before it is tried again.
     let verdict = match verdict {
         Verdict::Retry { .. } | Verdict::Wait { .. } | Verdict::Released if run.cancel_requested => Verdict::Cancelled,
-        other => other,
+        verdict @ (Verdict::Done
+        | Verdict::Partial { .. }
+        | Verdict::Stop { .. }
+        | Verdict::Cancelled
+        | Verdict::Retry { .. }
+        | Verdict::Wait { .. }
+        | Verdict::Released) => verdict,
     };
     match verdict {
         Verdict::Done => finished(run, JobRunState::Succeeded, None),

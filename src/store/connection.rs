@@ -66,7 +66,7 @@ impl std::fmt::Debug for Options {
 
 /// The two kinds of database, with what is needed to connect.
 enum Address {
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     Postgres(Box<PgConnectOptions>),
 }
 
@@ -88,7 +88,9 @@ impl Options {
             }
             "sqlite" => {
                 let options = SqliteConnectOptions::from_str(&self.url);
-                options.map(Address::Sqlite).map_err(|_| refuse("expected a file such as sqlite://wabacus.db"))
+                options
+                    .map(|options| Address::Sqlite(Box::new(options)))
+                    .map_err(|_| refuse("expected a file such as sqlite://wabacus.db"))
             }
             "postgres" | "postgresql" => {
                 let options = PgConnectOptions::from_str(&self.url);
@@ -112,7 +114,7 @@ impl Store {
     pub async fn open(options: &Options) -> Result<Self, StoreError> {
         let address = options.address().map_err(|error| DbErr::Custom(error.to_string()))?;
         let store = match address {
-            Address::Sqlite(address) => open_sqlite(address, options).await,
+            Address::Sqlite(address) => open_sqlite(*address, options).await,
             Address::Postgres(address) => open_postgres(*address, options).await,
         }
         .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;

@@ -36,10 +36,12 @@ impl From<DbErr> for StoreError {
                     Meaning::Other => Self::Other(error),
                 }
             }
-            DbErr::Exec(RuntimeErr::Internal(_)) | DbErr::Query(RuntimeErr::Internal(_)) => Self::Other(error),
             DbErr::Json(what) | DbErr::Type(what) => Self::Corrupt { what: what.clone() },
             DbErr::TryIntoErr { from, into, .. } => Self::Corrupt { what: format!("{from} is no {into}") },
-            DbErr::ConvertFromU64(_)
+            // Listed, so that a new kind is looked at when the library is.
+            DbErr::Exec(RuntimeErr::Internal(_))
+            | DbErr::Query(RuntimeErr::Internal(_))
+            | DbErr::ConvertFromU64(_)
             | DbErr::UnpackInsertId
             | DbErr::UpdateGetPrimaryKey
             | DbErr::RecordNotFound(_)
@@ -74,7 +76,19 @@ fn of_driver(error: &sqlx::Error) -> Meaning {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::BeginFailed => Meaning::Unavailable,
-        _ => Meaning::Other,
+        sqlx::Error::Configuration(_)
+        | sqlx::Error::InvalidArgument(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::RowNotFound
+        | sqlx::Error::TypeNotFound { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::AnyDriverError(_)
+        | sqlx::Error::InvalidSavePointStatement
+        | _ => Meaning::Other,
     }
 }
 

@@ -57,12 +57,12 @@ pub async fn remove(
 /// The organisation's schedule of a kind.
 pub async fn find(db: &impl Db, organisation: OrganisationId, kind: JobKind) -> Result<Option<Schedule>, StoreError> {
     let query = live().filter(Column::OrganisationId.eq(organisation.uuid())).filter(Column::Kind.eq(kind.code()));
-    query.one(db).await?.map(from_row).transpose()
+    query.one(db).await?.as_ref().map(from_row).transpose()
 }
 
 /// The schedule with this id, whosever it is.
 pub async fn find_by_id(db: &impl Db, id: ScheduleId) -> Result<Option<Schedule>, StoreError> {
-    live().filter(Column::Id.eq(id.uuid())).one(db).await?.map(from_row).transpose()
+    live().filter(Column::Id.eq(id.uuid())).one(db).await?.as_ref().map(from_row).transpose()
 }
 
 /// The organisation's schedules, paused ones included, by kind.
@@ -72,7 +72,7 @@ pub async fn list(db: &impl Db, organisation: OrganisationId) -> Result<Vec<Sche
 
 /// The schedules of several organisations, paused ones included, by organisation and kind.
 pub async fn list_of(db: &impl Db, organisations: &[OrganisationId]) -> Result<Vec<Schedule>, StoreError> {
-    let mut schedules = read_all(of(db, live(), organisations).await?, from_row)?;
+    let mut schedules = read_all(of(db, live(), organisations).await?, |row| from_row(&row))?;
     schedules.sort_unstable_by_key(|schedule| (schedule.organisation_id, schedule.kind));
     Ok(schedules)
 }
@@ -81,7 +81,7 @@ pub async fn list_of(db: &impl Db, organisations: &[OrganisationId]) -> Result<V
 /// transaction ends.
 pub async fn due(db: &impl Db, organisations: &[OrganisationId], now: Instant) -> Result<Vec<Schedule>, StoreError> {
     let query = live().filter(Column::Paused.eq(false)).filter(Column::NextRunAt.lte(now)).lock_exclusive();
-    let mut schedules = read_all(of(db, query, organisations).await?, from_row)?;
+    let mut schedules = read_all(of(db, query, organisations).await?, |row| from_row(&row))?;
     schedules.sort_unstable_by_key(|schedule| (schedule.next_run_at, schedule.id));
     Ok(schedules)
 }
@@ -117,24 +117,28 @@ pub async fn page(
         query = query.filter(Column::Kind.eq(kind.code()));
     }
     let keyset = Keyset { columns: [Column::Id], descending: false };
-    keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?.try_map(from_row)
+    keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?.try_map(|row| from_row(&row))
 }
 
-/// Calls `visit` with the next time of every schedule that is not paused, of every active organisation, a portion of rows at
-/// a time, so that a hundred thousand are never in memory together.
+/// Calls `visit` with the next time of every schedule that is not paused, of every active organisation; with `until`, of those
+/// only that are next then or before. A portion of rows at a time, so that a hundred thousand are never in memory together.
 pub async fn for_each_next(
     db: &impl Db,
+    until: Option<Instant>,
     mut visit: impl FnMut(OrganisationId, JobKind, Instant),
 ) -> Result<(), StoreError> {
-    let sql = "SELECT schedule.id, schedule.organisation_id, schedule.kind, schedule.next_run_at \
-               FROM schedule JOIN organisation ON organisation.id = schedule.organisation_id \
-               WHERE schedule.id > $1 AND NOT schedule.paused AND schedule.removed_at IS NULL \
-               AND schedule.next_run_at IS NOT NULL AND organisation.active \
-               ORDER BY schedule.id LIMIT $2";
+    let in_time = if until.is_some() { "AND schedule.next_run_at <= $3" } else { "" };
+    let sql = format!(
+        "SELECT schedule.id, schedule.organisation_id, schedule.kind, schedule.next_run_at \
+         FROM schedule JOIN organisation ON organisation.id = schedule.organisation_id \
+         WHERE schedule.id > $1 AND NOT schedule.paused AND schedule.removed_at IS NULL \
+         AND schedule.next_run_at IS NOT NULL AND organisation.active {in_time} \
+         ORDER BY schedule.id LIMIT $2"
+    );
     let mut last = Uuid::nil();
     loop {
-        let values = [Value::from(last), Value::from(PORTION)];
-        let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        let values = [Value::from(last), Value::from(PORTION)].into_iter().chain(until.map(Value::from));
+        let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), &sql, values)).await?;
         let Some(newest) = rows.last() else { return Ok(()) };
         last = newest.try_get_by_index(0)?;
         for row in rows {
@@ -172,7 +176,7 @@ fn to_row(schedule: &Schedule, now: Instant) -> Model {
     }
 }
 
-fn from_row(row: Model) -> Result<Schedule, StoreError> {
+fn from_row(row: &Model) -> Result<Schedule, StoreError> {
     Ok(Schedule {
         id: ScheduleId::from_uuid(row.id),
         organisation_id: OrganisationId::from_uuid(row.organisation_id),

@@ -77,7 +77,7 @@ async fn a_day_reads_back_exactly_to_the_last_digit(database: &Database) {
     let mut full = day("2026-06-01", big);
     full.figures.counts = UsageCounts::from_array([big, 1, 2, 3, 4, 5, 6, 7, 8, i64::MAX]);
     full.figures.messages = Some(MessageCounts::from_array([big, 1, 2, 3, 4, i64::MAX]));
-    full.figures.fees = fees(-big);
+    full.figures.fees = Some(fees(-big));
     full.details = vec![
         detail("AUTHENTICATION", None, None, 1),
         detail("MARKETING", None, Some("IN"), 2),
@@ -223,7 +223,7 @@ async fn a_body_that_comes_again_is_one_payload(database: &Database) {
     let other = stored_channel(database, channel.organisation_id, "other").await;
     let organisation = channel.organisation_id;
     let mut report = report(june(), vec![day("2026-06-01", 1)]);
-    report.payload.body = "{\"name\": \"é\"}\n{}".to_owned();
+    report.payload.body = String::from("{\"name\": \"é\"}\n{}");
     let keep = async |channel: &Channel, report: &UsageReport, at: i64| {
         write!(database, |tx| store::account_usage::store_payload(&tx, organisation, channel.id, report, hour(at)))
             .unwrap()

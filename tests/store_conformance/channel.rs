@@ -1,6 +1,7 @@
 //! Channels: whose they are, their credentials, and what a pull notes on them.
 
 use wabacus::domain::channel::{BspAccountRef, BspKind, ChannelKind, ChannelStatus};
+use wabacus::domain::period::Zone;
 use wabacus::store;
 use wabacus::store::channel::SealedCredentials;
 
@@ -81,7 +82,7 @@ async fn the_high_water_mark_only_rises(database: &Database) {
         let (mark, in_zone) = (mark.map(date), in_zone.map(zone));
         write!(database, |tx| store::channel::record_pull(&tx, organisation, id, mark, in_zone, now())).unwrap();
         let channel = store::channel::find(database.store.read(), organisation, id).await.unwrap().unwrap();
-        (channel.usage_high_water.map(|date| date.to_string()), channel.account_zone.map(|zone| zone.name()))
+        (channel.usage_high_water.map(|date| date.to_string()), channel.account_zone.map(Zone::name))
     };
     let marked = |mark: &str, zone| (Some(mark.to_owned()), Some(zone));
     assert_eq!(pull(None, None).await, (None, None));

@@ -2,6 +2,8 @@
 //!
 //! `WABACUS_TEST_BACKENDS=sqlite` leaves PostgreSQL out, where it is not installed.
 
+#![expect(clippy::unwrap_used, reason = "a test that is not told by an attribute, but by a macro, is one all the same")]
+
 #[path = "../support/postgres.rs"]
 mod postgres;
 

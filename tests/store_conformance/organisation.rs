@@ -21,7 +21,7 @@ async fn an_organisation_reads_back_and_can_be_changed(database: &Database) {
     let mut organisation = stored_organisation(database, "Kedai Kopi").await;
     let db = database.store.read();
     assert_eq!(store::organisation::find(db, organisation.id).await.unwrap(), Some(organisation.clone()));
-    organisation.name = "Warung".to_owned();
+    organisation.name = String::from("Warung");
     organisation.external_id = Some("ext-1".to_owned());
     organisation.time_zone = zone("America/Sao_Paulo");
     organisation.active = false;

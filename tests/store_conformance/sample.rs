@@ -43,9 +43,9 @@ pub(crate) fn zone(name: &str) -> Zone {
     Zone::from_name(name).expect("a zone")
 }
 
-pub(crate) fn fees(nanos: i64) -> Option<Fees> {
+pub(crate) fn fees(nanos: i64) -> Fees {
     let currency = Currency::from_code("USD").expect("a currency");
-    Some(Fees { amount: Money::from_nanos(nanos), currency })
+    Fees { amount: Money::from_nanos(nanos), currency }
 }
 
 pub(crate) fn organisation(name: &str) -> Organisation {
@@ -130,7 +130,7 @@ pub(crate) fn detail(raw: &str, pricing_type: Option<&str>, country: Option<&str
         pricing_type: pricing_type.map(str::to_owned),
         country: country.map(str::to_owned),
         count,
-        fees: fees(count),
+        fees: Some(fees(count)),
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn day(on: &str, marketing: i64) -> DayUsage {
             unit: UsageUnit::Message,
             counts: UsageCounts { marketing, ..UsageCounts::default() },
             messages: Some(MessageCounts { outgoing: marketing, total: marketing, ..MessageCounts::default() }),
-            fees: fees(marketing),
+            fees: Some(fees(marketing)),
         },
         details: vec![detail("MARKETING", Some("REGULAR"), Some("IN"), marketing)],
     }

@@ -208,3 +208,30 @@ async fn interakt_may_fail_as_gupshup_does() {
 async fn interakt_may_fail_as_graph_does() {
     endure_all(BspKind::Interakt, of_graph()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_later_part_fails_is_no_answer() {
+    let world = World::begin().await;
+    let organisation = world.organisation("Toko", "Asia/Kolkata").await;
+    world.channel(&organisation, BspKind::Interakt, "waba-1", "Asia/Kolkata").await;
+    world.settle().await;
+    // Pages of one question, and the two questions of a range across the day on which Meta changed what it counts.
+    for (from, to, pages) in [(FROM, TO, 3), ("2025-06-25", "2025-07-05", 1)] {
+        let first = world.backfill(&organisation, from, to).await;
+        assert_eq!(first["state"], "SUCCEEDED", "{first:#}");
+        let before = world.days(&organisation, from, to).await;
+        date(from).iter_days().take(8).for_each(|day| world.sim.revise("waba-1", day));
+        world.sim.fault("waba-1", Fault::Paged { pages }, Often::Times(1));
+        world.sim.fault("waba-1", Fault::CutConnection, Often::Times(1));
+        let asked = world.asked("waba-1");
+
+        let run = world.backfill(&organisation, from, to).await;
+
+        assert_eq!((&run["state"], world.asked("waba-1")), (&json!("RETRYING"), asked + 2), "{run:#}");
+        assert_eq!(world.days(&organisation, from, to).await, before, "not even what had been answered is written");
+        let run = world.until_over(&run).await;
+        assert_eq!(run["state"], "SUCCEEDED");
+        let days = world.days(&organisation, from, to).await;
+        assert!(days[..8].iter().all(|day| day["revision"] == 1) && days[8..].iter().all(|day| day["revision"] == 0));
+    }
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wabacus::domain::channel::BspKind;
 use wabacus::domain::money::{Currency, Money};
 use wabacus::domain::period::Zone;
-use wabacus::sim::{SimAccount, SimDay};
+use wabacus::sim::{Fault, Often, SimAccount, SimDay};
 
 use crate::support::usage::{assert_is_sum, date, dates};
 use crate::support::{NOON, Setup, World};
@@ -142,4 +142,31 @@ async fn an_account_that_moves_to_another_zone_is_asked_anew_in_that_zone() {
     for day in &days {
         assert_eq!(day["counts"]["total"], world.said("waba-1", day["date"].as_str().expect("a date")));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_an_answer_are_kept_together_and_no_token_in_them() {
+    let world = World::begin().await;
+    let organisation = world.organisation("Toko", "Asia/Kolkata").await;
+    world.channel(&organisation, BspKind::Interakt, "waba-1", "Asia/Kolkata").await;
+    world.settle().await;
+    let before = world.days(&organisation, "2026-05-28", "2026-06-04").await;
+    // Each page but the last names the address of the next, with the token in it.
+    world.sim.fault("waba-1", Fault::Paged { pages: 4 }, Often::Always);
+
+    let run = world.backfill(&organisation, "2026-05-28", "2026-06-04").await;
+
+    assert_eq!(run["state"], "SUCCEEDED", "{run:#}");
+    assert_eq!(
+        world.days(&organisation, "2026-05-28", "2026-06-04").await,
+        before,
+        "the same, in pages or in one piece"
+    );
+    let query = "query($id: ID!) { organisation(id: $id) {
+        dailyUsage(from: \"2026-06-01\", to: \"2026-06-01\") { source { source sha256 body } } } }";
+    let data = world.ask(query, json!({ "id": organisation })).await;
+    let source = &data["organisation"]["dailyUsage"][0]["source"];
+    let body = source["body"].as_str().expect("the answer is kept");
+    assert_eq!((body.lines().count(), &source["source"]), (4, &json!("graph pricing_analytics")));
+    assert!(body.contains("access_token=") && !body.contains("secret-waba-1"), "{body}");
 }

@@ -5,13 +5,23 @@
 mod support;
 
 mod backfill;
+mod bad_input;
 mod bsp_fault;
+mod cancel;
 mod dead_letter;
+mod demo;
+mod downtime;
+mod drain;
 mod expired_token;
 mod failing_channel;
 mod interakt;
+mod kill;
 mod new_organisation;
+mod overlap;
+mod panic;
+mod pause_and_remove;
 mod retention;
 mod revised_day;
+mod subscription;
 mod too_many_requests;
 mod two_triggers;

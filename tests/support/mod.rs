@@ -3,7 +3,10 @@
 //! A story moves the clock by hand and then waits until everything that is due has been done; nothing sleeps and nothing depends on the
 //! day that it is run.
 
+pub mod database;
+pub mod process;
 pub mod usage;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,11 +122,6 @@ impl World {
 
     pub fn app(&self) -> &App {
         self.app.as_ref().expect("the server runs")
-    }
-
-    /// The settings that the server runs with, for a second process on the same database.
-    pub fn settings(&self) -> &BTreeMap<String, String> {
-        &self.settings
     }
 
     /// Where the database is.
@@ -270,9 +268,9 @@ impl World {
     }
 
     /// Pulls one day now, waits for it, and gives the run.
-    pub async fn pull_day(&self, organisation: &str, date: &str) -> Value {
+    pub async fn pull_day(&self, organisation: &str, day: &str) -> Value {
         let query = "mutation($id: ID!, $date: Date) { triggerDailyUsage(organisationId: $id, date: $date) { id } }";
-        let data = self.ask(query, json!({ "id": organisation, "date": date })).await;
+        let data = self.ask(query, json!({ "id": organisation, "date": day })).await;
         self.settle().await;
         let id = data["triggerDailyUsage"]["id"].as_str().expect("an id").to_owned();
         let runs = self.runs(organisation).await;

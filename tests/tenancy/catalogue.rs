@@ -15,39 +15,39 @@ const DEPTH: usize = 3;
 
 /// One question.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub(crate) struct Question {
     /// What it is about, such as `Query.node(id)`.
-    pub place: String,
+    pub(crate) place: String,
     text: String,
 }
 
 impl Question {
-    pub fn with_id(&self, id: &str) -> String {
+    pub(crate) fn with_id(&self, id: &str) -> String {
         self.text.replace(ID, &format!("\"{id}\""))
     }
 
     /// With ids that belong to nobody, where one is required.
-    pub fn without_id(&self) -> String {
+    pub(crate) fn without_id(&self) -> String {
         self.with_id("org_0192b7c0f0007000800000000000000a")
     }
 
-    pub fn is_query(&self) -> bool {
+    pub(crate) fn is_query(&self) -> bool {
         self.text.starts_with("query")
     }
 
-    pub fn is_subscription(&self) -> bool {
+    pub(crate) fn is_subscription(&self) -> bool {
         self.text.starts_with("subscription")
     }
 
     /// Whether it is asked of an object and not of a root.
-    pub fn is_nested(&self) -> bool {
+    pub(crate) fn is_nested(&self) -> bool {
         !["Query.", "Mutation.", "Subscription."].iter().any(|root| self.place.starts_with(root))
     }
 }
 
 /// The types of the schema.
 #[derive(Debug)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     types: BTreeMap<String, TypeDefinition>,
 }
 
@@ -63,8 +63,8 @@ fn is_required(value: &InputValueDefinition) -> bool {
 }
 
 impl Catalogue {
-    pub fn of_schema() -> Self {
-        let document = parse_schema(wabacus::graphql::sdl()).unwrap();
+    pub(crate) fn of_schema() -> Self {
+        let document = parse_schema(wabacus::graphql::sdl()).expect("the schema in its own language");
         let types = document.definitions.into_iter().filter_map(|definition| match definition {
             TypeSystemDefinition::Type(definition) => Some(definition.node),
             TypeSystemDefinition::Schema(_) | TypeSystemDefinition::Directive(_) => None,
@@ -86,14 +86,14 @@ impl Catalogue {
     }
 
     /// Each root field with what it requires and no more.
-    pub fn roots(&self) -> Vec<Question> {
+    pub(crate) fn roots(&self) -> Vec<Question> {
         let roots = ["Query", "Mutation", "Subscription"];
         let fields = roots.into_iter().flat_map(|root| self.fields(root).into_iter().map(move |field| (root, field)));
         fields.map(|(root, field)| self.question(root, field, None)).collect()
     }
 
     /// Each place that takes an id, an argument or a field of an input, with an id there.
-    pub fn with_ids(&self) -> Vec<Question> {
+    pub(crate) fn with_ids(&self) -> Vec<Question> {
         let mut questions = Vec::new();
         for object in self.objects() {
             for field in self.fields(object) {
@@ -178,7 +178,9 @@ impl Catalogue {
                 });
                 format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
             }
-            other => panic!("no value is known for {of}: {other:?}"),
+            TypeKind::Scalar | TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_) => {
+                panic!("no value is known for {of}")
+            }
         }
     }
 
@@ -205,8 +207,8 @@ impl Catalogue {
         let mut seen = BTreeSet::new();
         while let Some((at, way)) = ways.pop_front() {
             if at == object {
-                let open: String = way.iter().map(|field| format!("{field} {{ ")).collect();
-                return format!("query {{ {open}{asked} {}}}", "} ".repeat(way.len()));
+                let (open, close) = (way.join(" { "), "} ".repeat(way.len()));
+                return format!("query {{ {open} {{ {asked} {close}}}");
             }
             for field in self.fields(&at) {
                 let next = named(&field.ty.node);

@@ -59,7 +59,7 @@ impl DispatchService {
 
     async fn ensure_months(&self, epoch: Epoch) -> Result<(), ServiceError> {
         let mut after = None;
-        while let Some(page) = self.active_after(&after).await? {
+        while let Some(page) = self.active_after(after).await? {
             let ids: Vec<_> = page.iter().map(|organisation| organisation.id).collect();
             let channels = store::channel::list_of(self.core.store().read(), &ids).await?;
             let metered = channels.iter().filter(|channel| channel.account.is_some());
@@ -82,7 +82,7 @@ impl DispatchService {
     }
 
     /// The next active organisations in the order of their ids; `None` after the last.
-    async fn active_after(&self, after: &Option<OrganisationId>) -> Result<Option<Vec<Organisation>>, ServiceError> {
+    async fn active_after(&self, after: Option<OrganisationId>) -> Result<Option<Vec<Organisation>>, ServiceError> {
         let filter = Filter { active: Some(true), ..Filter::default() };
         let place = after.map(|id| Place { key: String::new(), id });
         let request = PageRequest { after: place, ..PageRequest::first(BATCH) };
@@ -93,17 +93,24 @@ impl DispatchService {
     /// Tells of every active organisation.
     pub async fn organisations(&self, mut tell: impl FnMut(OrganisationId) + Send) -> Result<(), ServiceError> {
         let mut after = None;
-        while let Some(page) = self.active_after(&after).await? {
-            page.iter().for_each(|organisation| tell(organisation.id));
+        while let Some(page) = self.active_after(after).await? {
             after = page.last().map(|organisation| organisation.id);
+            for organisation in page {
+                tell(organisation.id);
+            }
         }
         Ok(())
     }
 
-    /// Tells when each schedule and each waiting run of an active organisation is due, in no particular order.
-    pub async fn for_each_due(&self, mut tell: impl FnMut(OrganisationId, Instant) + Send) -> Result<(), ServiceError> {
+    /// Tells when each schedule and each waiting run of an active organisation is due, in no particular order; with `until`, schedules
+    /// that are due later may be left out.
+    pub async fn for_each_due(
+        &self,
+        until: Option<Instant>,
+        mut tell: impl FnMut(OrganisationId, Instant) + Send,
+    ) -> Result<(), ServiceError> {
         let read = self.core.store().read();
-        store::schedule::for_each_next(read, |organisation, kind, next| {
+        store::schedule::for_each_next(read, until, |organisation, kind, next| {
             tell(organisation, next + self.offset(organisation, kind.code()));
         })
         .await?;

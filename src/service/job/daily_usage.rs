@@ -23,6 +23,10 @@ pub struct DailyUsage {
 
 impl DailyUsage {
     /// `lookback_days`: how many days before yesterday are pulled again.
+    ///
+    /// # Panics
+    ///
+    /// Never: its own cron text is one, as any test of it shows.
     pub fn new(lookback_days: u32) -> Self {
         let cron = Cron::parse("cron", "0 9 * * *").expect("every morning at nine is a cron text");
         Self { cron, lookback_days }

@@ -85,7 +85,7 @@ pub async fn daily(
     range: DateRange,
     channel: Option<ChannelId>,
 ) -> Result<Vec<DailyUsage>, StoreError> {
-    read_all(of(organisation, range, channel).all(db).await?, from_row)
+    read_all(of(organisation, range, channel).all(db).await?, |row| from_row(&row))
 }
 
 /// What makes one version of a day differ from another.
@@ -195,11 +195,11 @@ fn figures(row: &Model) -> Result<DayFigures, StoreError> {
     })
 }
 
-fn from_row(row: Model) -> Result<DailyUsage, StoreError> {
+fn from_row(row: &Model) -> Result<DailyUsage, StoreError> {
     Ok(DailyUsage {
         organisation_id: OrganisationId::from_uuid(row.organisation_id),
         channel_id: ChannelId::from_uuid(row.channel_id),
-        figures: figures(&row)?,
+        figures: figures(row)?,
         complete: row.complete,
         revision: row.revision,
         fetched_at: row.fetched_at,

@@ -43,7 +43,7 @@ pub async fn monthly(
     if let Some(channel) = channel {
         query = query.filter(Column::ChannelId.eq(channel.uuid()));
     }
-    read_all(query.all(db).await?, from_row)
+    read_all(query.all(db).await?, |row| from_row(&row))
 }
 
 fn to_row(month: &MonthlyUsage, now: Instant) -> Model {
@@ -76,8 +76,8 @@ fn to_row(month: &MonthlyUsage, now: Instant) -> Model {
     }
 }
 
-fn from_row(row: Model) -> Result<MonthlyUsage, StoreError> {
-    let (counts, messages) = counts_of_month(&row)?;
+fn from_row(row: &Model) -> Result<MonthlyUsage, StoreError> {
+    let (counts, messages) = counts_of_month(row)?;
     Ok(MonthlyUsage {
         organisation_id: OrganisationId::from_uuid(row.organisation_id),
         channel_id: ChannelId::from_uuid(row.channel_id),

@@ -1,0 +1,189 @@
+//! Bad input of every mutation is refused by the name of the field that was wrong, and nothing at all is written.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::database::Database;
+
+/// What is asked, and the field that is complained about. `$org`, `$channel`, `$run` and `$token` stand for ids that are good.
+type Case = (&'static str, &'static str);
+
+const ORGANISATIONS: &[Case] = &[
+    (r#"createOrganisation(input: { name: "", timeZone: "Asia/Kolkata" }) { id }"#, "input.name"),
+    (r#"createOrganisation(input: { name: " \t", timeZone: "Asia/Kolkata" }) { id }"#, "input.name"),
+    (r#"createOrganisation(input: { name: "a\u0000b", timeZone: "Asia/Kolkata" }) { id }"#, "input.name"),
+    (r#"createOrganisation(input: { name: "A", timeZone: "Mars/Olympus" }) { id }"#, "input.timeZone"),
+    (r#"createOrganisation(input: { name: "A", timeZone: "" }) { id }"#, "input.timeZone"),
+    (r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", currency: "XYZ" }) { id }"#, "input.currency"),
+    (r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", currency: "" }) { id }"#, "input.currency"),
+    (
+        r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", planCode: "gold" }) { id }"#,
+        "input.planCode",
+    ),
+    (
+        r#"createOrganisation(input: { name: "A", timeZone: "Asia/Kolkata", externalId: "" }) { id }"#,
+        "input.externalId",
+    ),
+    (r#"updateOrganisation(id: "$channel", input: { name: "A" }) { id }"#, "id"),
+    (r#"updateOrganisation(id: "7", input: { name: "A" }) { id }"#, "id"),
+    (r#"updateOrganisation(id: "$org", input: { name: "" }) { id }"#, "input.name"),
+    (r#"updateOrganisation(id: "$org", input: { timeZone: "Mars/Olympus" }) { id }"#, "input.timeZone"),
+    (r#"updateOrganisation(id: "$org", input: { externalId: " " }) { id }"#, "input.externalId"),
+];
+
+const CHANNELS: &[Case] = &[
+    (r#"createChannel(organisationId: "$channel", input: { kind: SMS, name: "A" }) { id }"#, "organisationId"),
+    (r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "" }) { id }"#, "input.name"),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "A", phoneNumber: "12" }) { id }"#,
+        "input.phoneNumber",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: SMS, name: "A", phoneNumber: "+62 call me" }) { id }"#,
+        "input.phoneNumber",
+    ),
+    (r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A" }) { id }"#, "input.gupshup"),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A",
+            gupshup: { appId: "a", token: "t" }, interakt: { wabaId: "1" } }) { id }"#,
+        "input.interakt",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: VOICE, name: "A", gupshup: { appId: "a", token: "t" } }) { id }"#,
+        "input.gupshup.appId",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: VOICE, name: "A", interakt: { wabaId: "1" } }) { id }"#,
+        "input.interakt.wabaId",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A", gupshup: { appId: "../x", token: "t" } }) { id }"#,
+        "input.gupshup.appId",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A", gupshup: { appId: "a", token: "t\nu" } }) { id }"#,
+        "input.gupshup.token",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A", interakt: { wabaId: "" } }) { id }"#,
+        "input.interakt.wabaId",
+    ),
+    (
+        r#"createChannel(organisationId: "$org", input: { kind: WHATSAPP, name: "A", interakt: { wabaId: "1", accessToken: "" } }) { id }"#,
+        "input.interakt.accessToken",
+    ),
+    (r#"updateChannel(id: "$org", input: { name: "A" }) { id }"#, "id"),
+    (r#"updateChannel(id: "$channel", input: { name: "" }) { id }"#, "input.name"),
+    (r#"updateChannel(id: "$channel", input: { phoneNumber: "0" }) { id }"#, "input.phoneNumber"),
+    (
+        r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-1", token: "t" }, interakt: { wabaId: "1" } }) { id }"#,
+        "input.interakt",
+    ),
+    (
+        r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-1", token: "" } }) { id }"#,
+        "input.gupshup.token",
+    ),
+    (
+        r#"updateChannel(id: "$channel", input: { gupshup: { appId: "app-2", token: "t" } }) { id }"#,
+        "input.gupshup.appId",
+    ),
+    (r#"updateChannel(id: "$channel", input: { interakt: { wabaId: "1" } }) { id }"#, "input.interakt.wabaId"),
+];
+
+const TOKENS: &[Case] = &[
+    (r#"createToken(input: { name: "" }) { secret }"#, "input.name"),
+    (r#"createToken(input: { name: "A", organisationId: "$channel" }) { secret }"#, "input.organisationId"),
+    (r#"createToken(input: { name: "A", organisationId: "$org", scopes: [ADMIN] }) { secret }"#, "input.scopes"),
+    (r#"createToken(input: { name: "A", scopes: [] }) { secret }"#, "input.scopes"),
+    (r#"createToken(input: { name: "A", expiresAt: "2026-06-05T06:00:00Z" }) { secret }"#, "input.expiresAt"),
+    (r#"createToken(input: { name: "A", expiresAt: "tomorrow" }) { secret }"#, "input.expiresAt"),
+    (r#"revokeToken(id: "$org")"#, "id"),
+    (r#"revokeToken(id: "")"#, "id"),
+];
+
+const SCHEDULES: &[Case] = &[
+    (r#"scheduleJob(organisationId: "$channel", kind: DAILY_USAGE) { id }"#, "organisationId"),
+    (r#"scheduleJob(organisationId: "$org", kind: BACKFILL) { id }"#, "kind"),
+    (r#"scheduleJob(organisationId: "$org", kind: DAILY_USAGE, cron: "0 0 9 * * *") { id }"#, "cron"),
+    (r#"scheduleJob(organisationId: "$org", kind: DAILY_USAGE, cron: "0 0 30 2 *") { id }"#, "cron"),
+    (r#"scheduleJob(organisationId: "$org", kind: DAILY_USAGE, cron: "61 * * * *") { id }"#, "cron"),
+    (r#"scheduleJob(organisationId: "$org", kind: DAILY_USAGE, cron: "every morning") { id }"#, "cron"),
+    (r#"scheduleJob(organisationId: "$org", kind: DAILY_USAGE, cron: "") { id }"#, "cron"),
+    (r#"scheduleJob(organisationId: "$org", kind: DAILY_USAGE, timeZone: "IST-5:30") { id }"#, "timeZone"),
+    (r#"removeJob(organisationId: "$run", kind: DAILY_USAGE)"#, "organisationId"),
+    (r#"pauseJob(organisationId: "$channel", kind: DAILY_USAGE) { id }"#, "organisationId"),
+    (r#"resumeJob(organisationId: "org_1", kind: DAILY_USAGE) { id }"#, "organisationId"),
+];
+
+const RUNS: &[Case] = &[
+    (r#"triggerJob(organisationId: "$channel", kind: DAILY_USAGE) { id }"#, "organisationId"),
+    (r#"triggerJob(organisationId: "$org", kind: BACKFILL) { id }"#, "kind"),
+    (r#"triggerDailyUsage(organisationId: "$run") { id }"#, "organisationId"),
+    (r#"triggerDailyUsage(organisationId: "$org", date: "2026-06-06") { id }"#, "date"),
+    (r#"triggerDailyUsage(organisationId: "$org", date: "2026-02-30") { id }"#, "date"),
+    (r#"triggerDailyUsage(organisationId: "$org", date: "yesterday") { id }"#, "date"),
+    (
+        r#"backfillAccountUsage(organisationId: "$token", from: "2026-05-01", to: "2026-05-31") { id }"#,
+        "organisationId",
+    ),
+    (r#"backfillAccountUsage(organisationId: "$org", from: "2026-05-02", to: "2026-05-01") { id }"#, "from"),
+    (r#"backfillAccountUsage(organisationId: "$org", from: "2025-04-26", to: "2026-05-31") { id }"#, "from"),
+    (r#"backfillAccountUsage(organisationId: "$org", from: "2026-05-01", to: "2026-06-06") { id }"#, "to"),
+    (r#"backfillAccountUsage(organisationId: "$org", from: "1.5.2026", to: "2026-05-31") { id }"#, "from"),
+    (r#"backfillAccountUsage(organisationId: "$org", from: "2026-05-01", to: "") { id }"#, "to"),
+    (r#"retryJobRun(id: "$org") { id }"#, "id"),
+    (r#"cancelJobRun(id: "$channel") { id }"#, "id"),
+    (r#"createMonthlyUsage(organisationId: "$channel") { month }"#, "organisationId"),
+    (r#"createMonthlyUsage(organisationId: "$org", month: "2026-13") { month }"#, "month"),
+    (r#"createMonthlyUsage(organisationId: "$org", month: "2026-07") { month }"#, "month"),
+];
+
+/// A world with one of everything, and the names of its parts with their ids.
+async fn begin() -> (World, [(&'static str, String); 4]) {
+    let world = World::begin().await;
+    let (organisation, channel) = world.shop("app-1").await;
+    let run = world.runs(&organisation).await[0]["id"].as_str().expect("an id").to_owned();
+    let tokens = world.ask("{ tokens { nodes { id } } }", json!({})).await;
+    let token = tokens["tokens"]["nodes"][0]["id"].as_str().expect("an id").to_owned();
+    (world, [("$org", organisation), ("$channel", channel), ("$run", run), ("$token", token)])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() {
+    let (world, ids) = begin().await;
+    let mut database = Database::look_into(world.folder()).await;
+    let before = database.version().await;
+    let mut wrong = Vec::new();
+    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS].concat() {
+        let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
+        let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
+        let extensions = &answer["errors"][0]["extensions"];
+        if (&extensions["code"], &extensions["field"]) != (&json!("BAD_USER_INPUT"), &json!(field)) {
+            wrong.push(format!("{asked}\nis to be refused for {field}, but: {answer}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    world.settle().await;
+    assert_eq!(database.version().await, before, "nothing was written");
+
+    // The eye sees what is written, or it would prove nothing.
+    world.organisation("B", "Asia/Kolkata").await;
+    assert_ne!(database.version().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
+    let world = World::begin().await;
+    let data = world.ask("{ __schema { mutationType { fields { name } } } }", json!({})).await;
+    let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
+    let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
+    let mutations: BTreeSet<String> = fields.iter().map(name).collect();
+    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS]
+        .concat()
+        .into_iter()
+        .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
+        .collect();
+    assert_eq!(asked, mutations);
+}

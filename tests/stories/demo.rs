@@ -1,0 +1,160 @@
+//! The demo, as the binary gives it: for a script one line, for a person a page whose queries work in GraphiQL, and a clean end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::Days;
+use serde_json::{Value, json};
+use tokio::process::Command;
+use wabacus::domain::clock::{Clock as _, SystemClock};
+
+use crate::support::process::{Process, ask};
+use crate::support::watch::{Watch, beginning_of_all};
+
+/// A free port, and nothing else set: what a person has who has just checked it out.
+fn settings() -> BTreeMap<String, String> {
+    BTreeMap::from([("BIND".to_owned(), "127.0.0.1:0".to_owned())])
+}
+
+/// How many days of usage the holder of a token sees, a channel's days counted for each channel, by the channel's name.
+async fn days_seen(url: &str, token: &str) -> BTreeMap<String, usize> {
+    let today = SystemClock.now().date_naive();
+    let (from, to) = (today - Days::new(40), today + Days::new(1));
+    let query =
+        "query($from: Date!, $to: Date!) { organisation { dailyUsage(from: $from, to: $to) { channel { name } } } }";
+    let data = ask(url, token, query, json!({ "from": from, "to": to })).await;
+    let mut seen = BTreeMap::new();
+    for day in data["organisation"]["dailyUsage"].as_array().expect("a list of days") {
+        *seen.entry(day["channel"]["name"].as_str().expect("a name").to_owned()).or_default() += 1;
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_for_scripts_prints_one_line_and_shows_everything() {
+    let mut demo = Process::start(&settings(), &["demo", "--json"]);
+    let ready: Value = serde_json::from_str(&demo.line().await).expect("one line of JSON");
+    let (url, admin) = (ready["url"].as_str().expect("an address"), ready["adminToken"].as_str().expect("a token"));
+    let organisations = ready["organisations"].as_array().expect("a list");
+    assert_eq!(organisations.len(), 3);
+
+    let mut seen = BTreeMap::new();
+    for organisation in organisations {
+        let token = organisation["token"].as_str().expect("a token");
+        let own = ask(url, token, "{ organisation { id name } }", json!({})).await;
+        assert_eq!(own["organisation"], json!({ "id": organisation["id"], "name": organisation["name"] }));
+        let days = days_seen(url, token).await;
+        assert!(!days.is_empty(), "{organisation}");
+        seen.extend(days);
+    }
+    assert_eq!(seen.len(), 4, "four of five channels answer: {seen:?}");
+    assert!(seen.values().all(|days| *days >= 35), "{seen:?}");
+
+    let query = "{ organisations { nodes { channels { name status statusReason } } } }";
+    let data = ask(url, admin, query, json!({})).await;
+    let organisations = data["organisations"]["nodes"].as_array().expect("a list");
+    let channels: Vec<_> = organisations.iter().flat_map(|one| one["channels"].as_array().expect("a list")).collect();
+    assert_eq!(channels.len(), 5);
+    let troubled: Vec<_> = channels.iter().filter(|channel| channel["status"] == "NEEDS_ATTENTION").collect();
+    assert_eq!(troubled.len(), 1);
+    assert!(troubled[0]["statusReason"].as_str().is_some_and(|reason| !reason.is_empty()));
+
+    let socket = format!("{}/graphql/ws", url.replacen("http", "ws", 1));
+    let arguments = json!({ "after": beginning_of_all() });
+    let selection = "{ jobRun { id state attempt error } }";
+    let mut watch = Watch::begin(&socket, admin, "jobRunChanged", &arguments, selection).await;
+    let waited = watch.until(|event| event["jobRun"]["state"] == "RETRYING").await;
+    let error = waited["jobRun"]["error"].as_str().expect("it says why");
+    assert!(error.contains("429") || error.to_lowercase().contains("too many"), "{error}");
+    assert_eq!(waited["jobRun"]["attempt"], 0, "to wait costs no attempt");
+    let run = &waited["jobRun"]["id"];
+    let after = watch.until(|event| event["jobRun"]["id"] == *run && event["jobRun"]["state"] == "SUCCEEDED").await;
+    assert_eq!(after["jobRun"]["attempt"], 1);
+
+    demo.signal("INT").await;
+    let (status, rest) = demo.end().await;
+    assert_eq!((status.code(), rest.as_str()), (Some(0), ""), "it says no more and ends well");
+}
+
+/// A page as a person reads it, down to its last line.
+async fn page(demo: &mut Process) -> String {
+    let mut page = String::new();
+    while !page.contains("Stop with ctrl-C.") {
+        let line = demo.line().await;
+        assert!(!line.is_empty(), "the page ends before its end:\n{page}");
+        page.push_str(&line);
+    }
+    page
+}
+
+/// The word after `label` on the page.
+fn word_after<'a>(page: &'a str, label: &str) -> &'a str {
+    let (_, rest) = page.split_once(label).unwrap_or_else(|| panic!("no {label} in {page}"));
+    rest.split_whitespace().next().expect("a word")
+}
+
+/// The documents that are to be pasted: indented, each begun by a line that opens a brace.
+fn documents(page: &str) -> Vec<String> {
+    let (_, queries) = page.split_once("\n1. ").expect("a first query");
+    let paragraphs = queries.split("\n\n").filter(|text| text.starts_with("  ") && text.contains('{'));
+    paragraphs.map(|text| text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")).collect()
+}
+
+/// Opens GraphiQL in a real browser and runs the documents with a token; what it shows for each.
+async fn in_graphiql(url: &str, token: &str, folder: &Path, documents: &[&str]) -> Vec<Value> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
+    assert!(
+        scripts.join("node_modules").exists(),
+        "the npm clients are not installed; run: npm ci --ignore-scripts --prefix tests/node"
+    );
+    let mut command = Command::new("node");
+    command.arg(scripts.join("graphiql.mjs")).args([url, token]).kill_on_drop(true);
+    for (place, document) in documents.iter().enumerate() {
+        let file = folder.join(format!("{place}.graphql"));
+        std::fs::write(&file, document).expect("a file for a document");
+        command.arg(file);
+    }
+    let output = command.output().await.expect("node runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut report: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
+    assert_eq!((&report["foreign"], &report["violations"]), (&json!([]), &json!([])));
+    serde_json::from_value(report["results"].take()).expect("a list of results")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql() {
+    let mut demo = Process::start(&settings(), &["demo"]);
+    let page = page(&mut demo).await;
+    let graphiql = word_after(&page, "GraphiQL ");
+    assert!(graphiql.ends_with("/graphiql"), "{graphiql}");
+    let (admin, shop) = (word_after(&page, "\n  admin "), word_after(&page, "\n  Kedai Kopi Senja "));
+    let documents = documents(&page);
+    let [usage, jobs, subscription, pull] = documents.as_slice() else { panic!("four documents: {documents:#?}") };
+    let folder = tempfile::tempdir().expect("a folder for the documents");
+
+    let results = in_graphiql(graphiql, shop, folder.path(), &[usage]).await;
+    let organisation = &results[0]["data"]["organisation"];
+    assert_eq!(organisation["name"], "Kedai Kopi Senja");
+    let days = organisation["dailyUsage"].as_array().expect("days of usage");
+    assert_eq!(days.len(), 70, "two channels, 35 days each");
+    assert!(days.iter().all(|day| day["complete"] == true));
+    assert_eq!(organisation["monthlyUsage"].as_array().map(Vec::len), Some(2));
+
+    let results = in_graphiql(graphiql, admin, folder.path(), &[jobs, pull]).await;
+    assert_eq!(results[0]["data"]["scheduler"]["actors"], 3);
+    assert!(results[0]["data"]["jobRuns"]["nodes"].as_array().is_some_and(|runs| runs.len() >= 6));
+    assert_eq!(results[1]["data"]["triggerDailyUsage"]["state"], "QUEUED");
+
+    // That document alone would show nothing until something changes; so it is asked for all that has.
+    let (field, rest) = subscription.trim_start_matches("subscription { ").split_once('(').expect("a field");
+    let id = rest.split('"').nth(1).expect("an organisation's id");
+    let (_, selection) = rest.split_once(") ").expect("a selection");
+    let selection = selection.trim_end().strip_suffix('}').expect("the end of the document");
+    let socket = graphiql.replacen("http", "ws", 1).replace("/graphiql", "/graphql/ws");
+    let arguments = json!({ "organisationId": id, "after": crate::support::watch::beginning() });
+    let mut watch = Watch::begin(&socket, admin, field, &arguments, selection).await;
+    assert!(watch.next().await["days"].as_array().is_some_and(|days| !days.is_empty()));
+
+    demo.signal("INT").await;
+    assert_eq!(demo.end().await.0.code(), Some(0));
+}
