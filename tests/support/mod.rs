@@ -4,6 +4,8 @@
 //! day that it is run.
 
 pub mod database;
+pub mod graphiql;
+pub mod node;
 pub mod process;
 pub mod usage;
 pub mod watch;
