@@ -89,13 +89,11 @@ impl std::fmt::Debug for App {
 
 impl App {
     /// Opens and migrates the database, takes over the work, and serves.
-    pub async fn start(config: Config, wiring: Wiring) -> Result<Self, AppError> {
+    pub async fn start(mut config: Config, wiring: Wiring) -> Result<Self, AppError> {
+        // Asked for before the database is touched: who forgot the key has changed nothing.
+        let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
-        let foundation = Foundation {
-            bsp: config.bsp,
-            keys: config.keys.ok_or(AppError::NoMasterKey)?,
-            scheduling: config.scheduling,
-        };
+        let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling };
         let core = core(store.clone(), foundation, &wiring.clock)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));

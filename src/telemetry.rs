@@ -1,7 +1,7 @@
 //! Logs to stderr by tracing, and the recorder of figures for Prometheus.
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -65,7 +65,9 @@ pub enum Error {
 /// Starts logging to stderr, for the whole process; stdout is for what a command prints.
 pub fn start_logging(options: &Options) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&options.filter).map_err(Error::Filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Colours are for eyes, not for files.
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
     match options.format {
         Format::Text => lines.finish().try_init(),
         Format::Json => lines.json().flatten_event(true).finish().try_init(),

@@ -55,7 +55,9 @@ impl Client {
             match self.0.next().await.expect("the connection is open").expect("the server keeps to the protocol") {
                 Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
                 Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("expected text, got {other:?}"),
+                other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => {
+                    panic!("expected text, got {other:?}")
+                }
             }
         }
     }

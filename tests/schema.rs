@@ -58,7 +58,8 @@ fn parts(definition: &TypeDefinition) -> Vec<(String, Option<String>)> {
 }
 
 fn all_parts(sdl: &str) -> Vec<(String, Option<String>)> {
-    types(parse_schema(sdl).unwrap()).values().flat_map(parts).collect()
+    let document = parse_schema(sdl).expect("a schema in its own language");
+    types(document).values().flat_map(parts).collect()
 }
 
 #[test]

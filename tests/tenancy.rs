@@ -64,7 +64,7 @@ fn codes(answer: &Value) -> Vec<&str> {
 }
 
 /// Every place that takes an id was asked with every id of the neighbour: none shows anything, and of those ids that the place can
-/// mean at all, each is NOT_FOUND or FORBIDDEN.
+/// mean at all, each is `NOT_FOUND` or `FORBIDDEN`.
 fn assert_refused(question: &Question, answers: &[Value]) {
     let mut refused = false;
     for answer in answers {
@@ -158,7 +158,7 @@ async fn ask_all(world: &World, caller: Option<&Caller>) -> Vec<(Question, Value
             request = request.data(caller.clone());
         }
         let mut stream = world.app().schema().execute_stream(request);
-        let answer = serde_json::to_value(stream.next().await.expect("an answer")).unwrap();
+        let answer = serde_json::to_value(stream.next().await.expect("an answer")).expect("an answer is JSON");
         answers.push((question, answer));
     }
     answers

@@ -83,8 +83,6 @@ impl Bsp for Gupshup {
 
     async fn account_usage(&self, account: &Account, range: DateRange) -> Result<UsageReport, BspError> {
         let answer = self.ask(account, range).await;
-        let report = answer.map_err(|complaint| self.transport.settle(&account.id, complaint))?;
-        self.transport.succeeded(&account.id);
-        Ok(report)
+        self.transport.end(&account.id, answer)
     }
 }

@@ -179,13 +179,15 @@ impl Transport {
         })
     }
 
-    /// `account` got what it asked for.
-    pub(super) fn succeeded(&self, account: &str) {
+    /// Ends a call of `account`: who got what it asked for is forgiven its refusals, and a complaint gets its final form.
+    pub(super) fn end<T>(&self, account: &str, answer: Result<T, Complaint>) -> Result<T, BspError> {
+        let answer = answer.map_err(|complaint| self.settle(account, complaint))?;
         self.limiter.forgive(account);
+        Ok(answer)
     }
 
-    /// Gives the complaint its final form; where the BSP said "too many", the account's gate is closed.
-    pub(super) fn settle(&self, account: &str, complaint: Complaint) -> BspError {
+    /// Where the BSP said "too many", the account's gate is closed.
+    fn settle(&self, account: &str, complaint: Complaint) -> BspError {
         let action = match complaint.advice {
             Advice::Retry => Action::Retry,
             Advice::Wait(wait) => Action::Wait(self.limiter.close(account, wait, &complaint.message)),

@@ -22,7 +22,8 @@ pub(super) fn json(url: &str, admin_token: &str, organisations: &[Shown]) -> Res
 /// A page for a person.
 pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today: NaiveDate) -> String {
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
-    let (from, to) = (back(DAYS), back(1));
+    // Somewhere it is a day earlier or later; days that were not asked for do not show.
+    let (from, to) = (back(DAYS + 1), today);
     let tokens: Vec<_> = organisations.iter().map(|shown| format!("  {:<20} {}", shown.name, shown.token)).collect();
     let tokens = tokens.join("\n");
     let first = organisations.first();

@@ -1,5 +1,6 @@
-//! What lists weigh in the complexity of a query, which is limited before anything is executed: as many times their entries as they
-//! may have.
+//! What lists weigh in the complexity of a query: their entries, as many times as there may be.
+//!
+//! The limit on complexity is kept before anything is executed, so a weight is made of arguments alone.
 
 use async_graphql::parser::types::{Field, VariableDefinition};
 use async_graphql::{InputType, Positioned, VisitorContext};

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Subscription};
 use futures_util::future::ready;
-use futures_util::stream::{BoxStream, Stream, StreamExt as _};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 
 use super::access::{self, Access};
 use super::account_usage::DailyUsage;
@@ -182,11 +182,11 @@ async fn watch(
             Ok((Place { cursor: Cursor { log, after }, at: event.at }, event))
         }
     });
-    Ok(events.scan(false, |ended, event| {
-        if *ended {
-            return ready(None);
-        }
-        *ended = event.is_err();
-        ready(Some(event))
+    // After a fault the events are let go of at once, and not when the next one comes.
+    Ok(stream::unfold(Some(events.boxed()), |events| async move {
+        let mut events = events?;
+        let event = events.next().await?;
+        let rest = event.is_ok().then_some(events);
+        Some((event, rest))
     }))
 }

@@ -48,7 +48,7 @@ impl Work for DispatchService {
                 each(organisation, at);
             }
         };
-        Ok(Self::for_each_due(self, tell).await?)
+        Ok(Self::for_each_due(self, before, tell).await?)
     }
 
     async fn look(&self, epoch: Epoch, idle: &[OrganisationId], slots: usize) -> Result<Look, WorkError> {

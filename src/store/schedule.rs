@@ -120,21 +120,25 @@ pub async fn page(
     keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?.try_map(|row| from_row(&row))
 }
 
-/// Calls `visit` with the next time of every schedule that is not paused, of every active organisation, a portion of rows at
-/// a time, so that a hundred thousand are never in memory together.
+/// Calls `visit` with the next time of every schedule that is not paused, of every active organisation; with `until`, of those
+/// only that are next then or before. A portion of rows at a time, so that a hundred thousand are never in memory together.
 pub async fn for_each_next(
     db: &impl Db,
+    until: Option<Instant>,
     mut visit: impl FnMut(OrganisationId, JobKind, Instant),
 ) -> Result<(), StoreError> {
-    let sql = "SELECT schedule.id, schedule.organisation_id, schedule.kind, schedule.next_run_at \
-               FROM schedule JOIN organisation ON organisation.id = schedule.organisation_id \
-               WHERE schedule.id > $1 AND NOT schedule.paused AND schedule.removed_at IS NULL \
-               AND schedule.next_run_at IS NOT NULL AND organisation.active \
-               ORDER BY schedule.id LIMIT $2";
+    let in_time = if until.is_some() { "AND schedule.next_run_at <= $3" } else { "" };
+    let sql = format!(
+        "SELECT schedule.id, schedule.organisation_id, schedule.kind, schedule.next_run_at \
+         FROM schedule JOIN organisation ON organisation.id = schedule.organisation_id \
+         WHERE schedule.id > $1 AND NOT schedule.paused AND schedule.removed_at IS NULL \
+         AND schedule.next_run_at IS NOT NULL AND organisation.active {in_time} \
+         ORDER BY schedule.id LIMIT $2"
+    );
     let mut last = Uuid::nil();
     loop {
-        let values = [Value::from(last), Value::from(PORTION)];
-        let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        let values = [Value::from(last), Value::from(PORTION)].into_iter().chain(until.map(Value::from));
+        let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), &sql, values)).await?;
         let Some(newest) = rows.last() else { return Ok(()) };
         last = newest.try_get_by_index(0)?;
         for row in rows {

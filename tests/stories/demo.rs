@@ -1,13 +1,12 @@
 //! The demo, as the binary gives it: for a script one line, for a person a page whose queries work in GraphiQL, and a clean end.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use chrono::Days;
 use serde_json::{Value, json};
-use tokio::process::Command;
 use wabacus::domain::clock::{Clock as _, SystemClock};
 
+use crate::support::graphiql::run;
 use crate::support::process::{Process, ask};
 use crate::support::watch::{Watch, beginning_of_all};
 
@@ -100,39 +99,18 @@ fn documents(page: &str) -> Vec<String> {
     paragraphs.map(|text| text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")).collect()
 }
 
-/// Opens GraphiQL in a real browser and runs the documents with a token; what it shows for each.
-async fn in_graphiql(url: &str, token: &str, folder: &Path, documents: &[&str]) -> Vec<Value> {
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
-    assert!(
-        scripts.join("node_modules").exists(),
-        "the npm clients are not installed; run: npm ci --ignore-scripts --prefix tests/node"
-    );
-    let mut command = Command::new("node");
-    command.arg(scripts.join("graphiql.mjs")).args([url, token]).kill_on_drop(true);
-    for (place, document) in documents.iter().enumerate() {
-        let file = folder.join(format!("{place}.graphql"));
-        std::fs::write(&file, document).expect("a file for a document");
-        command.arg(file);
-    }
-    let output = command.output().await.expect("node runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut report: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
-    assert_eq!((&report["foreign"], &report["violations"]), (&json!([]), &json!([])));
-    serde_json::from_value(report["results"].take()).expect("a list of results")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql() {
     let mut demo = Process::start(&settings(), &["demo"]);
     let page = page(&mut demo).await;
     let graphiql = word_after(&page, "GraphiQL ");
     assert!(graphiql.ends_with("/graphiql"), "{graphiql}");
-    let (admin, shop) = (word_after(&page, "\n  admin "), word_after(&page, "Kedai Kopi Senja "));
+    let (admin, shop) = (word_after(&page, "\n  admin "), word_after(&page, "\n  Kedai Kopi Senja "));
     let documents = documents(&page);
     let [usage, jobs, subscription, pull] = documents.as_slice() else { panic!("four documents: {documents:#?}") };
     let folder = tempfile::tempdir().expect("a folder for the documents");
 
-    let results = in_graphiql(graphiql, shop, folder.path(), &[usage]).await;
+    let results = run(graphiql, shop, folder.path(), &[usage]).await;
     let organisation = &results[0]["data"]["organisation"];
     assert_eq!(organisation["name"], "Kedai Kopi Senja");
     let days = organisation["dailyUsage"].as_array().expect("days of usage");
@@ -140,7 +118,7 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     assert!(days.iter().all(|day| day["complete"] == true));
     assert_eq!(organisation["monthlyUsage"].as_array().map(Vec::len), Some(2));
 
-    let results = in_graphiql(graphiql, admin, folder.path(), &[jobs, pull]).await;
+    let results = run(graphiql, admin, folder.path(), &[jobs, pull]).await;
     assert_eq!(results[0]["data"]["scheduler"]["actors"], 3);
     assert!(results[0]["data"]["jobRuns"]["nodes"].as_array().is_some_and(|runs| runs.len() >= 6));
     assert_eq!(results[1]["data"]["triggerDailyUsage"]["state"], "QUEUED");

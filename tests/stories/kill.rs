@@ -81,7 +81,7 @@ impl Shop {
         let mut runs = Vec::new();
         loop {
             let mut event = watch.next().await;
-            self.cursor = event["cursor"].as_str().expect("a cursor").to_owned();
+            event["cursor"].as_str().expect("a cursor").clone_into(&mut self.cursor);
             runs.push(event["jobRun"].take());
             if runs.last().is_some_and(&wanted) {
                 return runs;
@@ -154,8 +154,8 @@ async fn killed_in_the_middle_of_a_run_and_started_again_it_ends_with_the_rows_o
     assert_eq!(half["dailyUsage"].as_array().map(Vec::len), Some(100), "one channel's days are there");
 
     shop.process.signal("KILL").await;
-    let (status, _) = shop.process.end().await;
-    assert_eq!(status.code(), None, "it had no time to say anything");
+    let (killed, _) = shop.process.end().await;
+    assert_eq!(killed.code(), None, "it had no time to say anything");
     let left = Database::look_into(shop.folder()).await.runs("BACKFILL").await;
     assert_eq!(left, [("RUNNING".to_owned(), 1)]);
     sim.release(ACCOUNTS[1]);

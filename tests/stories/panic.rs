@@ -61,6 +61,8 @@ async fn newest_run(world: &World, organisation: &str) -> Value {
 async fn a_panic_in_a_job_is_a_failed_attempt_and_heals() {
     let (world, saboteur) = begin().await;
     let (organisation, _) = world.shop("app-1").await;
+    // Retention has its turn in the night, and none in this story.
+    world.advance_to("2026-06-06T03:00:00Z").await;
     saboteur.plan(FaultPoint::JobRun, &organisation, 1);
 
     world.advance_to("2026-06-06T03:30:00Z").await;
@@ -82,6 +84,8 @@ async fn a_panic_in_a_job_is_a_failed_attempt_and_heals() {
 async fn a_panic_in_an_actor_heals_and_costs_its_run_no_attempt() {
     let (world, saboteur) = begin().await;
     let (organisation, _) = world.shop("app-1").await;
+    // Retention has its turn in the night, and none in this story.
+    world.advance_to("2026-06-06T03:00:00Z").await;
     saboteur.plan(FaultPoint::ActorHandle, &organisation, 1);
 
     world.advance_to("2026-06-06T03:30:00Z").await;

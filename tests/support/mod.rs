@@ -4,6 +4,8 @@
 //! day that it is run.
 
 pub mod database;
+pub mod graphiql;
+pub mod node;
 pub mod process;
 pub mod usage;
 pub mod watch;
@@ -122,11 +124,6 @@ impl World {
 
     pub fn app(&self) -> &App {
         self.app.as_ref().expect("the server runs")
-    }
-
-    /// The settings that the server runs with, for a second process on the same database.
-    pub fn settings(&self) -> &BTreeMap<String, String> {
-        &self.settings
     }
 
     /// Where the database is.

@@ -94,7 +94,7 @@ impl Watch {
     pub async fn next(&mut self) -> Value {
         match self.told().await {
             Told::Event(event) => event,
-            other => panic!("expected an event of {}, got {other:?}", self.field),
+            other @ (Told::Errors(_) | Told::End(_)) => panic!("expected an event of {}, got {other:?}", self.field),
         }
     }
 

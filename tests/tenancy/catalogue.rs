@@ -64,7 +64,7 @@ fn is_required(value: &InputValueDefinition) -> bool {
 
 impl Catalogue {
     pub(crate) fn of_schema() -> Self {
-        let document = parse_schema(wabacus::graphql::sdl()).unwrap();
+        let document = parse_schema(wabacus::graphql::sdl()).expect("the schema in its own language");
         let types = document.definitions.into_iter().filter_map(|definition| match definition {
             TypeSystemDefinition::Type(definition) => Some(definition.node),
             TypeSystemDefinition::Schema(_) | TypeSystemDefinition::Directive(_) => None,
@@ -178,7 +178,9 @@ impl Catalogue {
                 });
                 format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
             }
-            other => panic!("no value is known for {of}: {other:?}"),
+            TypeKind::Scalar | TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_) => {
+                panic!("no value is known for {of}")
+            }
         }
     }
 
@@ -205,8 +207,8 @@ impl Catalogue {
         let mut seen = BTreeSet::new();
         while let Some((at, way)) = ways.pop_front() {
             if at == object {
-                let open: String = way.iter().map(|field| format!("{field} {{ ")).collect();
-                return format!("query {{ {open}{asked} {}}}", "} ".repeat(way.len()));
+                let (open, close) = (way.join(" { "), "} ".repeat(way.len()));
+                return format!("query {{ {open} {{ {asked} {close}}}");
             }
             for field in self.fields(&at) {
                 let next = named(&field.ty.node);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 
-use super::firing::fired;
+use super::firing::{Company, fired};
 use super::{DispatchService, Epoch};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
@@ -104,12 +104,17 @@ impl DispatchService {
         let policy = self.core.scheduling().retry;
         let mut schedules = Vec::new();
         let mut runs = Vec::new();
-        for schedule in store::schedule::due(work.tx(), organisations, now).await? {
-            if self.fires_at(&schedule).is_none_or(|at| at > now) {
-                continue;
-            }
+        let due = store::schedule::due(work.tx(), organisations, now).await?;
+        let due: Vec<_> = due
+            .into_iter()
+            .filter_map(|schedule| self.fires_at(&schedule).filter(|at| *at <= now).map(|at| (schedule, at)))
+            .collect();
+        let ids: Vec<_> = due.iter().map(|(schedule, _)| schedule.id).collect();
+        let last = store::job_run::last_of_schedules(work.tx(), &ids).await?;
+        for (schedule, at) in due {
             let unfinished = waiting.get(&schedule.organisation_id).map_or(&[][..], Vec::as_slice);
-            if let Some((moved, mut made)) = fired(&schedule, unfinished, &policy, now) {
+            let company = Company { unfinished, last: last.get(&schedule.id) };
+            if let Some((moved, mut made)) = fired(&schedule, at, &company, &policy, now) {
                 schedules.push(moved);
                 runs.append(&mut made);
             }

@@ -102,10 +102,15 @@ impl DispatchService {
         Ok(())
     }
 
-    /// Tells when each schedule and each waiting run of an active organisation is due, in no particular order.
-    pub async fn for_each_due(&self, mut tell: impl FnMut(OrganisationId, Instant) + Send) -> Result<(), ServiceError> {
+    /// Tells when each schedule and each waiting run of an active organisation is due, in no particular order; with `until`, schedules
+    /// that are due later may be left out.
+    pub async fn for_each_due(
+        &self,
+        until: Option<Instant>,
+        mut tell: impl FnMut(OrganisationId, Instant) + Send,
+    ) -> Result<(), ServiceError> {
         let read = self.core.store().read();
-        store::schedule::for_each_next(read, |organisation, kind, next| {
+        store::schedule::for_each_next(read, until, |organisation, kind, next| {
             tell(organisation, next + self.offset(organisation, kind.code()));
         })
         .await?;

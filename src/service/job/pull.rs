@@ -1,6 +1,7 @@
 //! Pulling usage from the BSPs: channel by channel, each a transaction of its own, so that one that fails stops no other.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use chrono::{Days, NaiveDate};
 
@@ -153,12 +154,20 @@ async fn save_outcome(context: &JobContext, outcome: &ChannelOutcome) -> Result<
     work.commit().await
 }
 
+/// How many different errors of channels a run itself repeats.
+const ERRORS_MAX: usize = 5;
+
 /// What the channels together mean for the run: a failure that passes outweighs one that does not, because the run goes on.
 fn verdict(outcomes: &HashMap<ChannelId, ChannelOutcome>, failures: &[Failure]) -> Verdict {
     let mut errors: Vec<_> = outcomes.values().filter_map(|outcome| outcome.error.clone()).collect();
     errors.sort_unstable();
     errors.dedup();
-    let error = errors.join("; ");
+    let more = errors.len().saturating_sub(ERRORS_MAX);
+    errors.truncate(ERRORS_MAX);
+    let mut error = errors.join("; ");
+    if more > 0 {
+        let _ = write!(error, "; and {more} more, which the channels' outcomes tell");
+    }
     let partial = outcomes.values().any(|outcome| outcome.succeeded);
     if failures.iter().any(|failure| matches!(failure, Failure::Retry)) {
         return Verdict::Retry { error, partial };

@@ -1,0 +1,56 @@
+//! The queries of the README do what it says when they are pasted into GraphiQL.
+
+use serde_json::json;
+
+use crate::support::graphiql::run;
+use crate::support::watch::{Watch, beginning};
+use crate::support::{Setup, World};
+
+/// The documents of the README, in their order, with the id that its reader puts in.
+fn documents(organisation: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
+    let blocks = readme.split("```graphql\n").skip(1);
+    blocks.map(|block| block.split("```").next().expect("the block ends").replace("org_...", organisation)).collect()
+}
+
+/// A shop in November 2026, the month that the README asks for.
+async fn shop() -> (World, String) {
+    let world = Setup::at("2026-11-20T06:00:00Z").begin().await;
+    let (organisation, _) = world.shop("app-readme").await;
+    (world, organisation)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
+    let (world, organisation) = shop().await;
+    let documents = documents(&organisation);
+    let [usage, jobs, watch, pull] = documents.as_slice() else { panic!("four documents: {documents:#?}") };
+    let graphiql = format!("{}/graphiql", world.url());
+    let folder = tempfile::tempdir().expect("a folder for the documents");
+
+    let own = world.token(Some(&organisation)).await;
+    let results = run(&graphiql, &own, folder.path(), &[usage]).await;
+    let shown = &results[0]["data"]["organisation"];
+    assert_eq!(shown["name"], "Shop app-readme");
+    let days = shown["dailyUsage"].as_array().expect("days of usage");
+    assert_eq!(days.len(), 19, "the first pull reaches from the start of the month to yesterday");
+    assert!(days.iter().all(|day| day["counts"]["total"].as_i64().is_some_and(|total| total > 0)));
+    let months = shown["monthlyUsage"].as_array().expect("months of usage");
+    let november = months.iter().find(|month| month["month"] == "2026-11").expect("this month");
+    assert_eq!(november["counts"]["total"], days[18]["monthToDate"]["total"]);
+
+    let results = run(&graphiql, &world.admin, folder.path(), &[jobs, pull]).await;
+    assert_eq!(results[0]["data"]["jobRuns"]["nodes"][0]["state"], "SUCCEEDED");
+    assert_eq!(results[1]["data"]["triggerDailyUsage"]["state"], "QUEUED");
+    world.settle().await;
+
+    // In GraphiQL the subscription would wait for what comes; here it is asked for what came, so that nothing has to be timed.
+    let (_, rest) = watch.split_once("{ ").expect("a selection");
+    let (field, rest) = rest.split_once('(').expect("arguments");
+    let (_, selection) = rest.split_once(") ").expect("a selection of the field");
+    let selection = selection.trim_end().strip_suffix('}').expect("the end of the document");
+    let arguments = json!({ "organisationId": organisation, "after": beginning() });
+    let mut events = Watch::begin(&world.websocket_url(), &world.admin, field, &arguments, selection).await;
+    let today = events.until(|event| event["dates"] == json!(["2026-11-20"])).await;
+    assert_eq!(today["days"][0]["date"], "2026-11-20");
+}
