@@ -216,6 +216,8 @@ async fn open_postgres(address: PgConnectOptions, options: &Options) -> Result<S
         .application_name("wabacus")
         .log_statements(LevelFilter::Off)
         .log_slow_statements(LevelFilter::Warn, SLOW);
+    // A pool tries a server that refuses until its time is up; who opens wants to know at once.
+    address.connect().await?.close().await?;
     // A connection that was in use a moment ago is not asked first: the question costs a third of the work.
     let pool = PgPoolOptions::new()
         .acquire_timeout(ACQUIRE_TIMEOUT)
