@@ -42,7 +42,7 @@ impl DispatchService {
         let found = store::organisation::find_many(work.tx(), idle).await?;
         let active: Vec<_> = found.iter().filter(|found| found.active).map(|found| found.id).collect();
         let mut waiting = self.waiting(&work, &active).await?;
-        self.fire_due(&mut work, epoch, &active, &mut waiting).await?;
+        let queued = self.fire_due(&mut work, epoch, &active, &mut waiting).await?;
 
         let mut look = Look::default();
         let mut claimed = Vec::new();
@@ -60,7 +60,9 @@ impl DispatchService {
                 }
             }
         }
-        for run in &claimed {
+        // A run that begins at once is told of as running; one that has to wait, as queued.
+        let waits = |run: &&JobRun| claimed.iter().all(|claimed| claimed.id != run.id);
+        for run in queued.iter().filter(waits).chain(&claimed) {
             work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run.clone()) });
         }
         store::job_run::save_many(work.tx(), &claimed, epoch.0, work.now()).await?;
@@ -92,14 +94,14 @@ impl DispatchService {
         Ok(waiting)
     }
 
-    /// Fires the due schedules of the organisations and adds the runs that came of it to `waiting`.
+    /// Fires the due schedules of the organisations and adds the runs that came of it to `waiting`; returns those that are queued.
     async fn fire_due(
         &self,
         work: &mut UnitOfWork<'_>,
         epoch: Epoch,
         organisations: &[OrganisationId],
         waiting: &mut RunsByOrganisation,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<Vec<JobRun>, ServiceError> {
         let now = work.now();
         let policy = self.core.scheduling().retry;
         let mut schedules = Vec::new();
@@ -120,7 +122,7 @@ impl DispatchService {
             }
         }
         if schedules.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         store::schedule::save_next(work.tx(), &schedules, now).await?;
         let inserted = store::job_run::insert_many(work.tx(), &runs, epoch.0, now).await?;
@@ -131,14 +133,14 @@ impl DispatchService {
                 store::job_run::find_many(work.tx(), &ids).await?.into_iter().map(|run| run.id).collect();
             runs.retain(|run| there.contains(&run.id));
         }
-        for run in runs {
-            if run.state == JobRunState::Queued {
-                waiting.entry(run.organisation_id).or_default().push(run);
-            } else {
-                work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run) });
-            }
+        let (queued, skipped): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.state == JobRunState::Queued);
+        for run in skipped {
+            work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run) });
         }
-        Ok(())
+        for run in &queued {
+            waiting.entry(run.organisation_id).or_default().push(run.clone());
+        }
+        Ok(queued)
     }
 
     /// Says of each organisation without work when it is next due.
