@@ -1,5 +1,7 @@
 //! Schedules in the database, where a removed one leaves a tombstone, so that a start does not create it anew.
 
+use std::collections::HashMap;
+
 use entity::schedule::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, Select, Statement, Value};
@@ -72,7 +74,7 @@ pub async fn list(db: &impl Db, organisation: OrganisationId) -> Result<Vec<Sche
 
 /// The schedules of several organisations, paused ones included, by organisation and kind.
 pub async fn list_of(db: &impl Db, organisations: &[OrganisationId]) -> Result<Vec<Schedule>, StoreError> {
-    let mut schedules = read_all(of(db, live(), organisations).await?, |row| from_row(&row))?;
+    let mut schedules = read_many(&of(db, live(), organisations).await?)?;
     schedules.sort_unstable_by_key(|schedule| (schedule.organisation_id, schedule.kind));
     Ok(schedules)
 }
@@ -81,7 +83,7 @@ pub async fn list_of(db: &impl Db, organisations: &[OrganisationId]) -> Result<V
 /// transaction ends.
 pub async fn due(db: &impl Db, organisations: &[OrganisationId], now: Instant) -> Result<Vec<Schedule>, StoreError> {
     let query = live().filter(Column::Paused.eq(false)).filter(Column::NextRunAt.lte(now)).lock_exclusive();
-    let mut schedules = read_all(of(db, query, organisations).await?, |row| from_row(&row))?;
+    let mut schedules = read_many(&of(db, query, organisations).await?)?;
     schedules.sort_unstable_by_key(|schedule| (schedule.next_run_at, schedule.id));
     Ok(schedules)
 }
@@ -177,11 +179,31 @@ fn to_row(schedule: &Schedule, now: Instant) -> Model {
 }
 
 fn from_row(row: &Model) -> Result<Schedule, StoreError> {
+    with_cron(row, read_cron(row)?)
+}
+
+/// Reads rows of many organisations. They share a few cron texts, and reading one costs more than the rest of its row.
+fn read_many(rows: &[Model]) -> Result<Vec<Schedule>, StoreError> {
+    let mut crons: HashMap<&str, Cron> = HashMap::new();
+    read_all(rows, |row| {
+        let cron = match crons.get(row.cron.as_str()) {
+            Some(cron) => cron.clone(),
+            None => crons.entry(&row.cron).or_insert(read_cron(row)?).clone(),
+        };
+        with_cron(row, cron)
+    })
+}
+
+fn read_cron(row: &Model) -> Result<Cron, StoreError> {
+    read("schedule.cron", &row.cron, |text| Cron::parse("cron", text).ok())
+}
+
+fn with_cron(row: &Model, cron: Cron) -> Result<Schedule, StoreError> {
     Ok(Schedule {
         id: ScheduleId::from_uuid(row.id),
         organisation_id: OrganisationId::from_uuid(row.organisation_id),
         kind: read("schedule.kind", &row.kind, JobKind::from_code)?,
-        cron: read("schedule.cron", &row.cron, |text| Cron::parse("cron", text).ok())?,
+        cron,
         time_zone: read_zone("schedule.time_zone", &row.time_zone)?,
         paused: row.paused,
         next_run_at: row.next_run_at,
