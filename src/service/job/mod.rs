@@ -71,12 +71,22 @@ impl JobContext {
     /// Notes how far the run has come and tells who watches.
     pub(crate) async fn progress(&self, progress: Progress) -> Result<(), ServiceError> {
         let mut work = self.begin().await?;
+        self.note_progress(&mut work, progress).await?;
+        work.commit().await
+    }
+
+    /// The same within a unit of work, so that what is done and how far that is are seen together.
+    pub(crate) async fn note_progress(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        progress: Progress,
+    ) -> Result<(), ServiceError> {
         let (organisation, id) = (self.run.organisation_id, self.run.id);
         if store::job_run::set_progress(work.tx(), organisation, id, self.epoch.0, progress, work.now()).await? {
             let run = JobRun { progress: Some(progress), ..self.run.clone() };
             work.say(organisation, Fact::JobRunChanged { run: Box::new(run) });
         }
-        work.commit().await
+        Ok(())
     }
 }
 

@@ -85,7 +85,10 @@ pub(super) async fn pull_channels(
             note_failure(context, &channel, &outcome, stop_reason).await?;
             failures.push(failure);
         }
-        save_outcome(context, &outcome).await?;
+        // A success is written down together with the last of its days.
+        if !outcome.succeeded {
+            save_outcome(context, &outcome).await?;
+        }
         outcomes.insert(channel.id, outcome);
     }
     Ok(verdict(&outcomes, &failures))
@@ -101,21 +104,21 @@ fn stopped(channel: &Channel) -> Option<ChannelOutcome> {
     Some(ChannelOutcome { channel_id: channel.id, succeeded: false, days: 0, error })
 }
 
+fn succeeded(channel: &Channel, days: i64) -> ChannelOutcome {
+    let days = i32::try_from(days).unwrap_or(i32::MAX);
+    ChannelOutcome { channel_id: channel.id, succeeded: true, days, error: None }
+}
+
 /// What is written down of a channel, and what it means for the run. A fault of ours, or a lease that was lost, ends the attempt.
 #[expect(clippy::type_complexity, reason = "a pair that lives for one match")]
 fn judge(
     channel: &Channel,
     result: Result<i64, PullError>,
 ) -> Result<(ChannelOutcome, Option<(Failure, Option<String>)>), ServiceError> {
-    let outcome = |days, error: Option<String>| ChannelOutcome {
-        channel_id: channel.id,
-        succeeded: error.is_none(),
-        days: i32::try_from(days).unwrap_or(i32::MAX),
-        error,
-    };
+    let failed = |error| ChannelOutcome { channel_id: channel.id, succeeded: false, days: 0, error: Some(error) };
     Ok(match result {
-        Ok(days) => (outcome(days, None), None),
-        Err(PullError::Refused(message)) => (outcome(0, Some(message)), Some((Failure::Stop, None))),
+        Ok(days) => (succeeded(channel, days), None),
+        Err(PullError::Refused(message)) => (failed(message), Some((Failure::Stop, None))),
         Err(PullError::Bsp(error)) => {
             let message = error.to_string();
             let (failure, reason) = match error.action {
@@ -123,7 +126,7 @@ fn judge(
                 Action::Wait(until) => (Failure::Wait(until), None),
                 Action::Stop(reason) => (Failure::Stop, reason.needs_attention().then(|| message.clone())),
             };
-            (outcome(0, Some(message)), Some((failure, reason)))
+            (failed(message), Some((failure, reason)))
         }
         Err(PullError::Service(error)) => return Err(error),
     })
@@ -199,11 +202,13 @@ async fn pull(
     let account =
         Account { id: reference.account.clone(), token: secret_of(core, channel).await?, zone: organisation.time_zone };
     let mut high_water = channel.usage_high_water;
-    for span in range.chunks(bsp.span_days_max()) {
+    let mut spans = range.chunks(bsp.span_days_max()).peekable();
+    while let Some(span) = spans.next() {
         let report = bsp.account_usage(&account, span).await?;
-        high_water = store_report(context, organisation, channel, &report, high_water).await?;
         progress.done += span.count_days();
-        context.progress(*progress).await?;
+        let outcome = spans.peek().is_none().then(|| succeeded(channel, range.count_days()));
+        let step = Step { report, high_water, progress: *progress, outcome };
+        high_water = store_step(context, organisation, channel, &step).await?;
     }
     Ok(range.count_days())
 }
@@ -214,15 +219,27 @@ async fn secret_of(core: &Core, channel: &Channel) -> Result<Option<secrecy::Sec
     sealed.map(open).transpose().map_err(|error| ServiceError::Internal(error.into()))
 }
 
-/// Writes an answer down: payload, days, months, the high-water mark and the events, in one transaction. Returns the new mark.
-async fn store_report(
+/// An answer that is to be written down.
+struct Step {
+    report: UsageReport,
+    /// The channel's mark before it.
+    high_water: Option<NaiveDate>,
+    /// How far the run is with it.
+    progress: Progress,
+    /// With the last answer of a channel.
+    outcome: Option<ChannelOutcome>,
+}
+
+/// Writes an answer down: payload, days, months, the high-water mark, the run's progress and the events, in one transaction, because each
+/// costs more than most of what is in it. Returns the new mark.
+async fn store_step(
     context: &JobContext,
     organisation: &Organisation,
     channel: &Channel,
-    report: &UsageReport,
-    high_water: Option<NaiveDate>,
+    step: &Step,
 ) -> Result<Option<NaiveDate>, ServiceError> {
     let mut work = context.begin().await?;
+    let report = &step.report;
     let (now, ids) = (work.now(), (organisation.id, channel.id));
     let zone = report.account_zone.unwrap_or_else(|| zone_of(channel, organisation));
     let complete_until = zone.date(now).pred_opt();
@@ -235,10 +252,15 @@ async fn store_report(
         months.push(account_usage::recompute_month(work.tx(), ids.0, ids.1, month).await?);
     }
     store::account_usage::save_months(work.tx(), &months, now).await?;
-    let high_water = raised(high_water, report.range, complete_until);
+    let high_water = raised(step.high_water, report.range, complete_until);
     store::channel::record_pull(work.tx(), ids.0, ids.1, high_water, report.account_zone, now).await?;
     if !changed.is_empty() {
         work.say(ids.0, Fact::AccountUsageChanged { channel_id: ids.1, dates: changed });
+    }
+    context.note_progress(&mut work, step.progress).await?;
+    if let Some(outcome) = &step.outcome {
+        let run = context.run().id;
+        store::job_run::save_outcomes(work.tx(), ids.0, run, std::slice::from_ref(outcome)).await?;
     }
     work.commit().await?;
     Ok(high_water)
