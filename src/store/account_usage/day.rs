@@ -37,7 +37,7 @@ pub async fn replace_days(
     let mut rows = Vec::with_capacity(report.days.len());
     let mut rewritten: Vec<&DayUsage> = Vec::new();
     // Days whose details are those of another version.
-    let mut stale: Vec<NaiveDate> = Vec::new();
+    let mut outdated: Vec<NaiveDate> = Vec::new();
     let mut changed = Vec::new();
     for day in &report.days {
         let date = day.figures.date;
@@ -47,7 +47,7 @@ pub async fn replace_days(
         let same = before.as_ref().is_some_and(|before| before.content_hash == content_hash);
         if !same {
             rewritten.push(day);
-            stale.extend(before.is_some().then_some(date));
+            outdated.extend(before.is_some().then_some(date));
         }
         if !same || before.as_ref().is_some_and(|before| before.complete != complete) {
             changed.push(date);
@@ -62,8 +62,8 @@ pub async fn replace_days(
     let on_conflict = OnConflict::columns([Column::ChannelId, Column::Date]).update_columns(changing).to_owned();
     row::insert::<_, ActiveModel>(db, rows, Some(on_conflict)).await?;
     // The details of a day that did not change are those that are there.
-    stale.extend(&vanished);
-    detail::delete(db, channel, &stale).await?;
+    outdated.extend(&vanished);
+    detail::delete(db, channel, &outdated).await?;
     detail::insert(db, organisation, channel, &rewritten).await?;
     changed.extend(vanished);
     changed.sort_unstable();
