@@ -1,16 +1,32 @@
 //! Rows as they lie in the tables: no rules, no clock, nothing of the API; only `store` knows them.
 
 pub mod audit_entry;
+pub mod call_detail;
 pub mod channel;
+pub mod credit_entry;
+pub mod credit_grant;
+pub mod customer;
 pub mod daily_usage;
 pub mod event;
 pub mod event_sequence;
+pub mod invoice;
+pub mod invoice_line;
+pub mod invoice_sequence;
 pub mod job_run;
 pub mod job_run_channel;
 pub mod lease;
 pub mod monthly_usage;
 pub mod organisation;
+pub mod plan;
+pub mod plan_assignment;
+pub mod price_list;
+pub mod rate;
 pub mod schedule;
 pub mod token;
+pub mod usage_customer_day;
 pub mod usage_detail;
+pub mod usage_hour;
 pub mod usage_payload;
+pub mod usage_period;
+pub mod usage_record;
+pub mod webhook_secret;

@@ -9,6 +9,11 @@ mod m20261120_000004_event;
 mod m20261120_000005_account_usage;
 mod m20261120_000006_job;
 mod m20261120_000007_lease;
+mod m20261120_000008_customer;
+mod m20261120_000009_price;
+mod m20261120_000010_usage;
+mod m20261120_000011_billing;
+mod m20261120_000012_job_subject;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -24,6 +29,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000005_account_usage::Migration),
             Box::new(m20261120_000006_job::Migration),
             Box::new(m20261120_000007_lease::Migration),
+            Box::new(m20261120_000008_customer::Migration),
+            Box::new(m20261120_000009_price::Migration),
+            Box::new(m20261120_000010_usage::Migration),
+            Box::new(m20261120_000011_billing::Migration),
+            Box::new(m20261120_000012_job_subject::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::clock::Instant;
 use super::code::coded;
 use super::id::{ChannelId, OrganisationId, PayloadId};
+pub use super::money::Overflow;
 use super::money::{Currency, Fees};
 use super::period::{DateRange, Month, Zone};
 
@@ -325,11 +326,6 @@ pub struct MonthlyUsage {
     /// How many days have usage.
     pub days: i32,
 }
-
-/// A total that does not fit 64 bits; a BSP that reports such numbers is not to be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the total does not fit 64 bits")]
-pub struct Overflow;
 
 /// Adds up the days of a month. The order of the days does not matter.
 pub fn month_of_days<'a>(

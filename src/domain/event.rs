@@ -5,9 +5,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::channel::ChannelKind;
 use super::clock::Instant;
 use super::code::coded;
-use super::id::{ChannelId, OrganisationId};
+use super::id::{ChannelId, InvoiceId, OrganisationId};
 use super::input::BadInput;
 use super::job::JobRun;
 
@@ -23,6 +24,12 @@ pub enum Fact {
     ChannelNeedsAttention { channel_id: ChannelId, reason: String },
     /// An organisation's actor died too often and is left alone for a while.
     ActorQuarantined { restarts: u32 },
+    /// Usage of these kinds was recorded, corrected or priced anew.
+    UsageChanged { kinds: Vec<ChannelKind> },
+    /// Usage was recorded for which the plan has no rate; the resource types, each as `KIND/type`.
+    UsageUnpriced { resources: Vec<String> },
+    /// An invoice was made, or changed its state or what is on it.
+    InvoiceChanged { invoice_id: InvoiceId },
 }
 
 impl Fact {
@@ -33,6 +40,9 @@ impl Fact {
             Self::JobRunChanged { .. } => FactKind::JobRunChanged,
             Self::ChannelNeedsAttention { .. } => FactKind::ChannelNeedsAttention,
             Self::ActorQuarantined { .. } => FactKind::ActorQuarantined,
+            Self::UsageChanged { .. } => FactKind::UsageChanged,
+            Self::UsageUnpriced { .. } => FactKind::UsageUnpriced,
+            Self::InvoiceChanged { .. } => FactKind::InvoiceChanged,
         }
     }
 }
@@ -44,6 +54,9 @@ coded! {
         JobRunChanged = "job_run.changed",
         ChannelNeedsAttention = "channel.needs_attention",
         ActorQuarantined = "actor.quarantined",
+        UsageChanged = "usage.changed",
+        UsageUnpriced = "usage.unpriced",
+        InvoiceChanged = "invoice.changed",
     }
 }
 

@@ -116,6 +116,22 @@ ids! {
     AuditEntryId = "aud";
     /// A payload received from a BSP.
     PayloadId = "pay";
+    /// A person that an organisation talks to.
+    CustomerId = "cus";
+    /// A plan.
+    PlanId = "pln";
+    /// A rate of a plan.
+    RateId = "rat";
+    /// A record of the ledger.
+    UsageRecordId = "use";
+    /// A credit that was granted.
+    CreditGrantId = "grt";
+    /// What happened to a credit.
+    CreditEntryId = "cre";
+    /// An invoice.
+    InvoiceId = "inv";
+    /// A line of an invoice.
+    InvoiceLineId = "lin";
 }
 
 #[cfg(test)]

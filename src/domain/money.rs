@@ -8,6 +8,11 @@ use super::decimal::{self, Excess};
 use super::input::BadInput;
 use super::quantity::Quantity;
 
+/// A sum that does not fit: of money beyond ±9.2 billion units, of a quantity beyond ±9.2e12.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sum is too large")]
+pub struct Overflow;
+
 /// Digits after the point that an amount keeps: 1e-9 of a currency unit.
 const DECIMAL_PLACES: u32 = 9;
 
@@ -38,6 +43,38 @@ impl Money {
     /// vendors print the result of their own float arithmetic, so a tail of digits is ordinary there.
     pub fn parse(text: &str) -> Result<Self, AmountError> {
         decimal::parse(text, DECIMAL_PLACES, Excess::Rounded).map(Self::from_nanos)
+    }
+
+    /// Reads a decimal as [`Money::parse`] does, but refuses what is finer than 1e-9: a price that somebody sets is not rounded.
+    pub fn parse_exact(text: &str) -> Result<Self, AmountError> {
+        decimal::parse(text, DECIMAL_PLACES, Excess::Refused).map(Self::from_nanos)
+    }
+
+    /// The difference, exact.
+    pub const fn checked_sub(self, other: Self) -> Option<Self> {
+        match self.nanos.checked_sub(other.nanos) {
+            Some(nanos) => Some(Self { nanos }),
+            None => None,
+        }
+    }
+
+    /// The same with `digits` after the point, half away from zero. The one place where an amount is rounded to what can be paid.
+    pub fn rounded(self, digits: u32) -> Option<Self> {
+        let step = 10_i64.checked_pow(DECIMAL_PLACES.checked_sub(digits)?)?;
+        let half = step.checked_div(2)?.checked_mul(self.nanos.signum())?;
+        let steps = self.nanos.checked_add(half)?.checked_div(step)?;
+        steps.checked_mul(step).map(Self::from_nanos)
+    }
+
+    /// The same cut to `digits` after the point, towards zero: what of a credit can be paid with.
+    pub fn cut(self, digits: u32) -> Option<Self> {
+        let step = 10_i64.checked_pow(DECIMAL_PLACES.checked_sub(digits)?)?;
+        self.nanos.checked_div(step)?.checked_mul(step).map(Self::from_nanos)
+    }
+
+    /// The sum of all; `None` when it does not fit.
+    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
 
     /// The sum, exact.
@@ -95,6 +132,11 @@ impl Currency {
         let known = iso_currency::Currency::from_code(code).filter(|known| known.code() == code)?;
         let is_money = known != iso_currency::Currency::XXX && known != iso_currency::Currency::XTS;
         is_money.then_some(Self(known))
+    }
+
+    /// Digits after the point of its smallest payable part: 2 of USD, 0 of JPY, 3 of KWD.
+    pub fn minor_digits(self) -> u32 {
+        self.0.exponent().map_or(2, u32::from)
     }
 
     /// The three letters.

@@ -48,6 +48,14 @@ impl Quantity {
         decimal::parse(text, DECIMAL_PLACES, Excess::Refused).map(Self::from_micros)
     }
 
+    /// The difference, exact; `None` when it does not fit.
+    pub const fn checked_sub(self, other: Self) -> Option<Self> {
+        match self.micros.checked_sub(other.micros) {
+            Some(micros) => Some(Self { micros }),
+            None => None,
+        }
+    }
+
     /// The sum, exact; `None` when it does not fit.
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.micros.checked_add(other.micros) {

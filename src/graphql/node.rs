@@ -78,6 +78,13 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         // A payload is reached through the day that was taken from it.
         AnyId::PayloadId(_) => Err(Fault::not_found("node")),
+        AnyId::CustomerId(_) => Err(Fault::not_found("customer")),
+        AnyId::PlanId(_) => Err(Fault::not_found("plan")),
+        AnyId::RateId(_) => Err(Fault::not_found("rate")),
+        AnyId::UsageRecordId(_) => Err(Fault::not_found("usage record")),
+        AnyId::CreditGrantId(_) | AnyId::CreditEntryId(_) => Err(Fault::not_found("credit")),
+        AnyId::InvoiceId(_) => Err(Fault::not_found("invoice")),
+        AnyId::InvoiceLineId(_) => Err(Fault::not_found("invoice line")),
     }
 }
 

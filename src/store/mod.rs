@@ -14,6 +14,8 @@ pub mod job_run;
 mod keyset;
 pub mod lease;
 pub mod organisation;
+pub mod plan;
+pub mod rollup;
 mod row;
 pub mod schedule;
 pub mod token;

@@ -5,8 +5,10 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Model
 use uuid::Uuid;
 
 use super::{Db, StoreError};
+use crate::domain::account_usage::UsageCategory;
 use crate::domain::money::{Currency, Fees, Money};
 use crate::domain::period::{DateRange, Zone};
+use crate::domain::usage::Country;
 
 /// How many rows one statement writes. SQLite binds at most 32,766 values in a statement, and the widest table has 30 columns.
 pub(super) const ROWS_MAX: usize = 500;
@@ -53,6 +55,16 @@ pub(super) fn read_range(
     to: chrono::NaiveDate,
 ) -> Result<DateRange, StoreError> {
     DateRange::new(from, to).ok_or_else(|| corrupt(column, format_args!("{from} to {to}")))
+}
+
+/// Reads a category; empty is none.
+pub(super) fn read_category(column: &str, code: &str) -> Result<Option<UsageCategory>, StoreError> {
+    Some(code).filter(|code| !code.is_empty()).map(|code| read(column, code, UsageCategory::from_code)).transpose()
+}
+
+/// Reads a country; empty is none.
+pub(super) fn read_country(column: &str, code: &str) -> Result<Option<Country>, StoreError> {
+    Some(code).filter(|code| !code.is_empty()).map(|code| read(column, code, Country::from_code)).transpose()
 }
 
 /// Reads a SHA-256.
