@@ -19,6 +19,7 @@ mod lease;
 pub mod organisation;
 mod price;
 pub mod schedule;
+pub mod usage;
 pub mod wake;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub struct Services {
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
     pub audit: audit::AuditService,
+    pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
     pub clock: SharedClock,
 }
@@ -60,6 +62,7 @@ impl Services {
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
+            usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
             clock: Arc::clone(core.clock()),
         }
