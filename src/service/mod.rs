@@ -17,6 +17,7 @@ pub mod job;
 pub mod job_run;
 mod lease;
 pub mod organisation;
+mod price;
 pub mod schedule;
 pub mod wake;
 
@@ -28,6 +29,7 @@ pub use self::core::{Core, CoreParts, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
+pub use price::PriceBooks;
 
 /// All services, over the same parts.
 #[derive(Debug, Clone)]
