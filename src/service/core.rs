@@ -8,6 +8,7 @@ use super::ServiceError;
 use super::caller::Caller;
 use super::credential::MasterKeys;
 use super::lease::{Epoch, Lease};
+use super::price::PriceBooks;
 use super::wake::Wake;
 use crate::bsp::Bsps;
 use crate::bus::Bus;
@@ -50,13 +51,14 @@ pub struct CoreParts {
 #[derive(Debug)]
 pub struct Core {
     parts: CoreParts,
+    prices: PriceBooks,
     wake: OnceLock<Arc<dyn Wake>>,
 }
 
 impl Core {
     /// Shares `parts`. Until [`Core::connect`] nobody is woken.
     pub fn new(parts: CoreParts) -> Arc<Self> {
-        Arc::new(Self { parts, wake: OnceLock::new() })
+        Arc::new(Self { parts, prices: PriceBooks::default(), wake: OnceLock::new() })
     }
 
     /// Says who is woken; a second call changes nothing.
@@ -97,6 +99,10 @@ impl Core {
 
     pub(crate) fn keys(&self) -> &MasterKeys {
         &self.parts.keys
+    }
+
+    pub(crate) fn prices(&self) -> &PriceBooks {
+        &self.prices
     }
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {

@@ -10,6 +10,7 @@ mod caller;
 pub mod channel;
 mod core;
 mod credential;
+pub mod customer;
 pub mod dispatch;
 mod error;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod job;
 pub mod job_run;
 mod lease;
 pub mod organisation;
+mod price;
 pub mod schedule;
 pub mod wake;
 
@@ -28,6 +30,7 @@ pub use self::core::{Core, CoreParts, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
+pub use price::PriceBooks;
 
 /// All services, over the same parts.
 #[derive(Debug, Clone)]
@@ -36,6 +39,7 @@ pub struct Services {
     pub organisation: organisation::OrganisationService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub customer: customer::CustomerService,
     pub schedule: schedule::ScheduleService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
@@ -53,6 +57,7 @@ impl Services {
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            customer: customer::CustomerService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),

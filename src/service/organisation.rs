@@ -9,9 +9,9 @@ use super::access::Caller;
 use super::job::Registry;
 use super::{Core, ServiceError};
 use crate::domain::id::OrganisationId;
-use crate::domain::input::{BadInput, Name};
+use crate::domain::input::Name;
 use crate::domain::money::Currency;
-use crate::domain::organisation::{Organisation, PLAN_CODE_DEFAULT};
+use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::period::Zone;
 use crate::store;
@@ -55,10 +55,8 @@ impl OrganisationService {
         let name = Name::parse("input.name", &new.name)?;
         let time_zone = Zone::parse("input.timeZone", &new.time_zone)?;
         let currency = Currency::parse("input.currency", &new.currency)?;
-        if new.plan_code != PLAN_CODE_DEFAULT {
-            let accepted = format!("expected {PLAN_CODE_DEFAULT}");
-            return Err(BadInput::new("input.planCode", new.plan_code, accepted).into());
-        }
+        let prices = self.core.prices().current(self.core.store().read()).await?;
+        let plan = prices.plan_by_code("input.planCode", &new.plan_code)?;
         let external_id = new.external_id.as_deref().map(|text| Name::parse("input.externalId", text)).transpose()?;
 
         let work = self.core.begin().await?;
@@ -68,11 +66,13 @@ impl OrganisationService {
             external_id: external_id.map(Name::into_string),
             time_zone,
             currency,
-            plan_code: new.plan_code,
+            plan_code: plan.code.clone(),
             active: true,
             created_at: work.now(),
         };
         store::organisation::insert(work.tx(), &organisation, work.now()).await.map_err(taken)?;
+        let today = time_zone.date(work.now());
+        store::plan::assign(work.tx(), organisation.id, plan.id, today, work.now()).await?;
         let schedules = self.jobs.schedules_of(&organisation, work.now());
         store::schedule::insert_many(work.tx(), &schedules, work.now()).await?;
         let details = json!({

@@ -130,7 +130,10 @@ impl World {
                 Fact::JobRunChanged { run: told } => Some(told).filter(|told| told.id.to_string() == id_of(run)),
                 Fact::AccountUsageChanged { .. }
                 | Fact::ChannelNeedsAttention { .. }
-                | Fact::ActorQuarantined { .. } => None,
+                | Fact::ActorQuarantined { .. }
+                | Fact::UsageChanged { .. }
+                | Fact::UsageUnpriced { .. }
+                | Fact::InvoiceChanged { .. } => None,
             };
             let is_over = own.is_some_and(|told| told.state.is_final() && run["state"] == told.state.code());
             if own.is_some() || !facts.is_empty() {
@@ -147,7 +150,12 @@ impl World {
         let facts = self.facts_of(organisation, run).await;
         let changed = facts.iter().filter_map(|fact| match fact {
             Fact::AccountUsageChanged { dates, .. } => Some(dates),
-            Fact::JobRunChanged { .. } | Fact::ChannelNeedsAttention { .. } | Fact::ActorQuarantined { .. } => None,
+            Fact::JobRunChanged { .. }
+            | Fact::ChannelNeedsAttention { .. }
+            | Fact::ActorQuarantined { .. }
+            | Fact::UsageChanged { .. }
+            | Fact::UsageUnpriced { .. }
+            | Fact::InvoiceChanged { .. } => None,
         });
         changed.flatten().map(ToString::to_string).collect()
     }
