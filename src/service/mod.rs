@@ -20,6 +20,7 @@ mod lease;
 pub mod organisation;
 mod price;
 pub mod schedule;
+pub mod usage;
 pub mod wake;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub struct Services {
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
     pub audit: audit::AuditService,
+    pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
     pub clock: SharedClock,
 }
@@ -63,6 +65,7 @@ impl Services {
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
+            usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
             clock: Arc::clone(core.clock()),
         }
