@@ -26,6 +26,8 @@ mod graphql;
 mod guard;
 /// `Accept` and `Content-Type`.
 mod media;
+/// An invoice as a PDF.
+pub mod pdf;
 /// JSON of a GraphQL request, from a body, a query string or a WebSocket message.
 mod request;
 /// The ledger's records as a file.
