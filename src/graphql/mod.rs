@@ -9,6 +9,7 @@ mod connection;
 mod customer;
 mod error;
 mod job_run;
+mod ledger;
 mod loader;
 mod node;
 mod organisation;
@@ -18,6 +19,7 @@ mod scheduler;
 mod schema;
 mod subscription;
 mod token;
+mod usage_record;
 mod viewer;
 
 pub use schema::{Mutation, Options, Query, Schema, Subscription, build, sdl};

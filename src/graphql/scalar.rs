@@ -8,6 +8,7 @@ use crate::domain::clock::Instant;
 use crate::domain::input::BadInput;
 use crate::domain::money::Money;
 use crate::domain::period;
+use crate::domain::quantity::Quantity;
 
 fn text<T: ScalarType + async_graphql::InputType>(value: Value) -> Result<String, InputValueError<T>> {
     match value {
@@ -45,6 +46,11 @@ impl From<Instant> for DateTime {
 }
 
 impl DateTime {
+    /// The text as it was sent.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     /// The instant that the argument `field` holds.
     pub(super) fn read(&self, field: &str) -> Result<Instant> {
         let instant = chrono::DateTime::parse_from_rfc3339(&self.0)
@@ -130,6 +136,24 @@ impl ScalarType for Decimal {
 impl From<Money> for Decimal {
     fn from(money: Money) -> Self {
         Self(money.to_string())
+    }
+}
+
+impl From<Quantity> for Decimal {
+    fn from(quantity: Quantity) -> Self {
+        Self(quantity.to_string())
+    }
+}
+
+impl Decimal {
+    /// 1.
+    pub(super) fn one() -> Self {
+        Self("1".to_owned())
+    }
+
+    /// The text as it was sent.
+    pub(super) fn into_text(self) -> String {
+        self.0
     }
 }
 
