@@ -13,6 +13,7 @@ mod ledger;
 mod loader;
 mod node;
 mod organisation;
+mod period_usage;
 mod scalar;
 mod schedule;
 mod scheduler;
@@ -20,6 +21,8 @@ mod schema;
 mod subscription;
 mod token;
 mod usage_record;
+mod usage_stats;
+mod usage_summary;
 mod viewer;
 
 pub use schema::{Mutation, Options, Query, Schema, Subscription, build, sdl};

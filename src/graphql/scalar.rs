@@ -9,6 +9,7 @@ use crate::domain::input::BadInput;
 use crate::domain::money::Money;
 use crate::domain::period;
 use crate::domain::quantity::Quantity;
+use crate::domain::statistics::Percent;
 
 fn text<T: ScalarType + async_graphql::InputType>(value: Value) -> Result<String, InputValueError<T>> {
     match value {
@@ -154,6 +155,12 @@ impl Decimal {
     /// The text as it was sent.
     pub(super) fn into_text(self) -> String {
         self.0
+    }
+}
+
+impl From<Percent> for Decimal {
+    fn from(percent: Percent) -> Self {
+        Self(percent.to_string())
     }
 }
 
