@@ -17,6 +17,7 @@ pub mod event;
 pub mod job;
 pub mod job_run;
 mod lease;
+pub mod ledger;
 pub mod organisation;
 mod price;
 pub mod schedule;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, SchedulingOptions};
+pub use self::core::{Core, CoreParts, LedgerOptions, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -45,6 +46,7 @@ pub struct Services {
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub ledger: ledger::LedgerService,
     pub audit: audit::AuditService,
     pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
@@ -64,6 +66,7 @@ impl Services {
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            ledger: ledger::LedgerService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
             usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
