@@ -96,7 +96,7 @@ async fn what_a_spreadsheet_would_run_is_made_text() {
     let world = World::begin().await;
     let shop = world.organisation("Kirana", "Asia/Kolkata").await;
     let formulas =
-        ["=HYPERLINK(\"http://x\")", "+919800000001", "-1+1", "@SUM(A1)", "plain, with \"quotes\"\nand a line"];
+        ["=HYPERLINK(\"http://x\")", "+919800000001", "-1+1", "@SUM(A1)", "plain, with \"quotes\" and a comma"];
     let records = formulas.iter().map(|formula| {
         json!({ "kind": "SMS", "resourceType": "mms", "resourceId": formula, "metadata": { "note": formula } })
     });
