@@ -18,6 +18,7 @@ pub mod organisation;
 pub mod page;
 pub mod period;
 pub mod plan;
+pub mod plan_preview;
 pub mod quantity;
 pub mod rating;
 pub mod rollup;

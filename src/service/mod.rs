@@ -17,6 +17,7 @@ pub mod job;
 pub mod job_run;
 mod lease;
 pub mod organisation;
+pub mod plan;
 mod price;
 pub mod schedule;
 pub mod wake;
@@ -36,6 +37,7 @@ pub use price::PriceBooks;
 pub struct Services {
     pub access: access::AccessService,
     pub organisation: organisation::OrganisationService,
+    pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
     pub schedule: schedule::ScheduleService,
@@ -53,6 +55,7 @@ impl Services {
         Self {
             access: access::AccessService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
+            plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
