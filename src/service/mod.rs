@@ -10,6 +10,7 @@ mod caller;
 pub mod channel;
 mod core;
 mod credential;
+pub mod customer;
 pub mod dispatch;
 mod error;
 pub mod event;
@@ -40,6 +41,7 @@ pub struct Services {
     pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub customer: customer::CustomerService,
     pub schedule: schedule::ScheduleService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
@@ -58,6 +60,7 @@ impl Services {
             plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            customer: customer::CustomerService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),

@@ -8,6 +8,7 @@ pub mod account_usage;
 pub mod audit;
 pub mod channel;
 mod connection;
+pub mod customer;
 mod error;
 pub mod event;
 pub mod job_run;
