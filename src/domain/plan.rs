@@ -128,6 +128,14 @@ impl PriceBook {
         self.rates.get(*place)
     }
 
+    /// Whether `rate` is the last one of its scope that began by `date`.
+    pub fn is_in_force(&self, rate: &Rate, date: NaiveDate) -> bool {
+        let scopes = self.by_scope.get(&(rate.plan_id, rate.kind)).and_then(|kind| kind.get(&rate.resource_type));
+        let in_time = scopes.and_then(|scopes| scopes.get(&(rate.category, rate.country)));
+        let last = in_time.and_then(|in_time| in_time.range(..=date).next_back());
+        last.is_some_and(|(began, _)| *began == rate.effective_from)
+    }
+
     /// The rate of `plan` for `resource` on the local day `date`: the most specific one in force. Of one scope the one with the
     /// latest start is in force. A category outweighs a country: BSPs price categories further apart than countries.
     ///

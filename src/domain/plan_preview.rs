@@ -148,10 +148,7 @@ fn lines(now: &[Charge], then: &[Charge]) -> Result<Vec<PreviewLine>, Overflow> 
     Ok(lines)
 }
 
-fn line_of<'a, 'b>(
-    lines: &'a mut BTreeMap<&'b Resource, PreviewLine>,
-    resource: &'b Resource,
-) -> &'a mut PreviewLine {
+fn line_of<'a, 'b>(lines: &'a mut BTreeMap<&'b Resource, PreviewLine>, resource: &'b Resource) -> &'a mut PreviewLine {
     lines.entry(resource).or_insert_with(|| PreviewLine {
         resource: resource.clone(),
         quantity: Quantity::ZERO,

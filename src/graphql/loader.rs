@@ -1,6 +1,7 @@
 //! Batches: what many objects of one answer need is asked for once, not once for each of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
@@ -17,6 +18,7 @@ use crate::domain::customer::Customer;
 use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, PayloadId, ScheduleId};
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::organisation::Organisation;
+use crate::domain::plan::PriceBook;
 use crate::service::Services;
 use crate::service::account_usage::PayloadFacts;
 
@@ -62,6 +64,11 @@ pub(super) async fn organisation(ctx: &Context<'_>, id: OrganisationId) -> Resul
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
 }
 
+/// The price list, read once for all who name a plan.
+pub(super) async fn prices(ctx: &Context<'_>) -> Result<Arc<PriceBook>> {
+    of(ctx)?.load_one(Prices).await?.ok_or_else(|| Fault::internal("there is no price list"))
+}
+
 /// The channel of an object that the caller has reached.
 pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
@@ -93,6 +100,10 @@ pub(super) async fn last_run(ctx: &Context<'_>, schedule: ScheduleId) -> Result<
     of(ctx)?.load_one(LastRunOf(schedule)).await
 }
 
+/// There is only one price list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Prices;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct DayOf {
     channel: ChannelId,
@@ -111,6 +122,16 @@ impl Loader<OrganisationId> for Batch {
 
     async fn load(&self, ids: &[OrganisationId]) -> Result<HashMap<OrganisationId, Organisation>> {
         Ok(self.0.organisation.find_many(ids).await?)
+    }
+}
+
+impl Loader<Prices> for Batch {
+    type Value = Arc<PriceBook>;
+    type Error = Fault;
+
+    async fn load(&self, asked: &[Prices]) -> Result<HashMap<Prices, Arc<PriceBook>>> {
+        let prices = self.0.plan.prices().await?;
+        Ok(asked.iter().map(|_| (Prices, Arc::clone(&prices))).collect())
     }
 }
 

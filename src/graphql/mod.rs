@@ -12,6 +12,8 @@ mod job_run;
 mod loader;
 mod node;
 mod organisation;
+mod plan;
+mod plan_preview;
 mod scalar;
 mod schedule;
 mod scheduler;

@@ -10,6 +10,7 @@ use super::customer::Customer;
 use super::error::{Fault, Result};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
+use super::plan::{self, Plan, Rate};
 use super::schedule::ScheduledJob;
 use super::token::Token;
 use crate::domain::audit;
@@ -27,6 +28,8 @@ pub(super) enum Node {
     ScheduledJob(ScheduledJob),
     JobRun(JobRun),
     AuditEntry(AuditEntry),
+    Plan(Plan),
+    Rate(Rate),
     Customer(Customer),
 }
 
@@ -84,8 +87,8 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)
         }
-        AnyId::PlanId(_) => Err(Fault::not_found("plan")),
-        AnyId::RateId(_) => Err(Fault::not_found("rate")),
+        AnyId::PlanId(id) => plan::by_id(&access, id).await.map(Node::from),
+        AnyId::RateId(id) => plan::rate_by_id(&access, id).await.map(Node::from),
         AnyId::UsageRecordId(_) => Err(Fault::not_found("usage record")),
         AnyId::CreditGrantId(_) | AnyId::CreditEntryId(_) => Err(Fault::not_found("credit")),
         AnyId::InvoiceId(_) => Err(Fault::not_found("invoice")),

@@ -54,7 +54,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Line>, BadInput> {
         lines.push(Line { number, draft: row.draft()? });
     }
     if lines.is_empty() {
-        return Err(BadInput::new("csv", text, "expected a line that names the columns, and then a line for each rate"));
+        return Err(BadInput::new(
+            "csv",
+            text,
+            "expected a line that names the columns, and then a line for each rate",
+        ));
     }
     Ok(lines)
 }
@@ -79,8 +83,7 @@ fn columns(header: &StringRecord) -> Result<HashMap<&'static str, usize>, BadInp
     let mut columns = HashMap::new();
     for (place, cell) in header.iter().enumerate() {
         let known = COLUMNS.into_iter().map(|(name, _)| name).find(|name| name.eq_ignore_ascii_case(cell));
-        let name =
-            known.ok_or_else(|| BadInput::new("csv line 1", cell, format!("expected the columns {names}")))?;
+        let name = known.ok_or_else(|| BadInput::new("csv line 1", cell, format!("expected the columns {names}")))?;
         if columns.insert(name, place).is_some() {
             return Err(BadInput::new("csv line 1", cell, "expected each column once"));
         }
@@ -138,8 +141,8 @@ impl Row<'_> {
         let missing = |column, accepted: &str| self.bad(column, "", accepted);
         let kind = self.code("kind", ChannelKind::ALL, |kind| kind.code())?;
         let effective_from = self.cell("effective_from").unwrap_or_default();
-        let effective_from = period::parse_date("effective_from", effective_from)
-            .map_err(|bad| of_column(self.number, bad))?;
+        let effective_from =
+            period::parse_date("effective_from", effective_from).map_err(|bad| of_column(self.number, bad))?;
         let tiers = self.cell("tiers").map(|cell| self.tiers(cell)).transpose()?;
         Ok(RateDraft {
             kind: kind.ok_or_else(|| missing("kind", "expected a kind of channel, such as WHATSAPP"))?,

@@ -3,7 +3,10 @@
 use chrono::NaiveDate;
 use entity::usage_hour::{Column, Entity};
 use sea_orm::sea_query::{ExprTrait as _, SimpleExpr};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, FromQueryResult, IdenStatic as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, FromQueryResult, IdenStatic as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
 use uuid::Uuid;
 
 use crate::domain::channel::ChannelKind;
@@ -37,8 +40,7 @@ pub async fn of_days(
     organisation: OrganisationId,
     range: DateRange,
 ) -> Result<Vec<DayOfResource>, StoreError> {
-    let key =
-        [Column::Date, Column::Kind, Column::ResourceType, Column::Category, Column::Country, Column::RateId];
+    let key = [Column::Date, Column::Kind, Column::ResourceType, Column::Category, Column::Country, Column::RateId];
     let mut query = Entity::find()
         .select_only()
         .filter(Column::OrganisationId.eq(organisation.uuid()))
