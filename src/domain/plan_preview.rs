@@ -158,3 +158,6 @@ fn line_of<'a, 'b>(lines: &'a mut BTreeMap<&'b Resource, PreviewLine>, resource:
         difference: Money::ZERO,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,5 +19,6 @@ mod event;
 mod job_run;
 mod lease;
 mod organisation;
+mod plan;
 mod schedule;
 mod token;
