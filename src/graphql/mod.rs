@@ -12,6 +12,7 @@ mod job_run;
 mod loader;
 mod node;
 mod organisation;
+mod period_usage;
 mod plan;
 mod plan_preview;
 mod scalar;
@@ -20,6 +21,8 @@ mod scheduler;
 mod schema;
 mod subscription;
 mod token;
+mod usage_stats;
+mod usage_summary;
 mod viewer;
 
 pub use schema::{Mutation, Options, Query, Schema, Subscription, build, sdl};

@@ -1,7 +1,9 @@
 //! The counters beside the ledger in the database.
 
+pub mod customer_day;
 mod day;
+pub mod hour;
 mod period;
 
 pub use day::of_days;
-pub use period::{of_billing_month, of_usage_months};
+pub use period::{of_billing_month, of_usage_months, rates_of_usage_months};
