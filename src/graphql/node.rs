@@ -13,6 +13,7 @@ use super::organisation::Organisation;
 use super::plan::{self, Plan, Rate};
 use super::schedule::ScheduledJob;
 use super::token::Token;
+use super::usage_record::UsageRecord;
 use crate::domain::audit;
 use crate::domain::id::{AnyId, AuditEntryId};
 use crate::domain::page::PageRequest;
@@ -31,6 +32,7 @@ pub(super) enum Node {
     Plan(Plan),
     Rate(Rate),
     Customer(Customer),
+    UsageRecord(UsageRecord),
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +91,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         AnyId::PlanId(id) => plan::by_id(&access, id).await.map(Node::from),
         AnyId::RateId(id) => plan::rate_by_id(&access, id).await.map(Node::from),
-        AnyId::UsageRecordId(_) => Err(Fault::not_found("usage record")),
+        AnyId::UsageRecordId(id) => {
+            let found = services.ledger.find(id).await?;
+            access.seen("usage record", found, |found| found.organisation_id).map(UsageRecord).map(Node::from)
+        }
         AnyId::CreditGrantId(_) | AnyId::CreditEntryId(_) => Err(Fault::not_found("credit")),
         AnyId::InvoiceId(_) => Err(Fault::not_found("invoice")),
         AnyId::InvoiceLineId(_) => Err(Fault::not_found("invoice line")),

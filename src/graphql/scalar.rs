@@ -47,6 +47,11 @@ impl From<Instant> for DateTime {
 }
 
 impl DateTime {
+    /// The text as it was sent.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     /// The instant that the argument `field` holds.
     pub(super) fn read(&self, field: &str) -> Result<Instant> {
         let instant = chrono::DateTime::parse_from_rfc3339(&self.0)
@@ -129,6 +134,12 @@ impl ScalarType for Decimal {
     }
 }
 
+impl From<Money> for Decimal {
+    fn from(money: Money) -> Self {
+        Self(money.to_string())
+    }
+}
+
 impl From<Quantity> for Decimal {
     fn from(quantity: Quantity) -> Self {
         Self(quantity.to_string())
@@ -136,15 +147,14 @@ impl From<Quantity> for Decimal {
 }
 
 impl Decimal {
-    /// The text as it was sent, for whoever knows what it must be.
+    /// 1.
+    pub(super) fn one() -> Self {
+        Self("1".to_owned())
+    }
+
+    /// The text as it was sent.
     pub(super) fn into_text(self) -> String {
         self.0
-    }
-}
-
-impl From<Money> for Decimal {
-    fn from(money: Money) -> Self {
-        Self(money.to_string())
     }
 }
 

@@ -17,6 +17,7 @@ pub mod event;
 pub mod job;
 pub mod job_run;
 mod lease;
+pub mod ledger;
 pub mod organisation;
 pub mod plan;
 mod price;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, SchedulingOptions};
+pub use self::core::{Core, CoreParts, LedgerOptions, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -47,6 +48,7 @@ pub struct Services {
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub ledger: ledger::LedgerService,
     pub audit: audit::AuditService,
     pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
@@ -67,6 +69,7 @@ impl Services {
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            ledger: ledger::LedgerService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
             usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
