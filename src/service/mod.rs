@@ -10,14 +10,17 @@ mod caller;
 pub mod channel;
 mod core;
 mod credential;
+pub mod credit;
 pub mod dispatch;
 mod error;
 pub mod event;
+pub mod invoice;
 pub mod job;
 pub mod job_run;
 mod lease;
 pub mod organisation;
 mod price;
+mod reckoning;
 pub mod schedule;
 pub mod wake;
 
@@ -25,7 +28,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, SchedulingOptions};
+pub use self::core::{Core, CoreParts, InvoicingOptions, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -43,6 +46,8 @@ pub struct Services {
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
     pub audit: audit::AuditService,
+    pub credit: credit::CreditService,
+    pub invoice: invoice::InvoiceService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
     pub clock: SharedClock,
 }
@@ -60,6 +65,8 @@ impl Services {
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
+            credit: credit::CreditService::new(Arc::clone(core)),
+            invoice: invoice::InvoiceService::new(Arc::clone(core)),
             scheduler,
             clock: Arc::clone(core.clock()),
         }
