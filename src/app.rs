@@ -117,6 +117,7 @@ impl App {
         let parts = server::Parts {
             schema: schema.clone(),
             authenticate: Arc::new(Tokens(services.access.clone())),
+            services: Some(services.clone()),
             readiness: Arc::new(Parts { store: store.clone(), scheduler: scheduler.clone() }),
             metrics: wiring.metrics,
         };

@@ -308,6 +308,10 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
             setting("RETENTION_FAILED_RUNS_DAYS", "180", "how long runs that failed are kept, or keep"),
             days_or_keep,
         ),
+        events: reader.take(
+            setting("RETENTION_EVENTS_DAYS", "30", "how far back a subscription can be resumed, or keep"),
+            days_or_keep,
+        ),
     }
 }
 

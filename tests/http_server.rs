@@ -254,6 +254,7 @@ async fn a_taken_port_fails_a_server_and_moves_a_demo() {
         let parts = server::Parts {
             schema,
             authenticate: first.tokens.clone(),
+            services: None,
             readiness: first.parlour.clone(),
             metrics: std::sync::Arc::new(String::new),
         };

@@ -8,6 +8,7 @@ pub mod credit_grant;
 pub mod customer;
 pub mod daily_usage;
 pub mod event;
+pub mod event_horizon;
 pub mod event_sequence;
 pub mod invoice;
 pub mod invoice_line;

@@ -14,6 +14,7 @@ mod m20261120_000009_price;
 mod m20261120_000010_usage;
 mod m20261120_000011_billing;
 mod m20261120_000012_job_subject;
+mod m20261120_000013_event_horizon;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000010_usage::Migration),
             Box::new(m20261120_000011_billing::Migration),
             Box::new(m20261120_000012_job_subject::Migration),
+            Box::new(m20261120_000013_event_horizon::Migration),
         ]
     }
 }

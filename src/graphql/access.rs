@@ -39,6 +39,13 @@ pub(super) fn reader<'a>(ctx: &Context<'a>) -> Result<Access<'a>> {
     Ok(access)
 }
 
+/// A caller who may record usage.
+pub(super) fn recorder<'a>(ctx: &Context<'a>) -> Result<Access<'a>> {
+    let access = holder(ctx)?;
+    access.caller.require_record()?;
+    Ok(access)
+}
+
 /// A caller who may read across organisations.
 pub(super) fn admin_reader<'a>(ctx: &Context<'a>) -> Result<Access<'a>> {
     let access = holder(ctx)?;
@@ -64,11 +71,13 @@ impl Access<'_> {
     /// The same as an id, which need not exist when the caller is an admin.
     pub(super) fn organisation_id(&self, field: &str, id: Option<&ID>) -> Result<OrganisationId> {
         let id = id.map(|id| OrganisationId::parse(field, id)).transpose()?;
-        match self.caller.reach(id) {
-            // The service does not know what the caller called the argument.
-            Err(ServiceError::BadInput(bad)) => Err(bad.under(field).into()),
-            reached => Ok(reached?),
-        }
+        reached(field, self.caller.reach(id))
+    }
+
+    /// The same for a caller who records, and need not read.
+    pub(super) fn organisation_to_record(&self, field: &str, id: Option<&ID>) -> Result<OrganisationId> {
+        let id = id.map(|id| OrganisationId::parse(field, id)).transpose()?;
+        reached(field, self.caller.reach_to_record(id))
     }
 
     /// `found`, if it belongs to an organisation that the caller reaches; else the answer is as if it did not exist.
@@ -79,6 +88,14 @@ impl Access<'_> {
         owner: impl FnOnce(&T) -> OrganisationId,
     ) -> Result<T> {
         found.filter(|found| self.caller.may_see(owner(found))).ok_or_else(|| Fault::not_found(noun))
+    }
+}
+
+/// The service does not know what the caller called the argument.
+fn reached(field: &str, organisation: Result<OrganisationId, ServiceError>) -> Result<OrganisationId> {
+    match organisation {
+        Err(ServiceError::BadInput(bad)) => Err(bad.under(field).into()),
+        reached => Ok(reached?),
     }
 }
 

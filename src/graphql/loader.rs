@@ -13,7 +13,8 @@ use futures_util::task::{FutureObj, Spawn, SpawnError};
 use super::error::{Fault, Result};
 use crate::domain::account_usage::UsageDetail;
 use crate::domain::channel::Channel;
-use crate::domain::id::{ChannelId, JobRunId, OrganisationId, PayloadId, ScheduleId};
+use crate::domain::customer::Customer;
+use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, PayloadId, ScheduleId};
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::organisation::Organisation;
 use crate::service::Services;
@@ -66,6 +67,12 @@ pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel>
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
 }
 
+/// The customer of an object that the caller has reached.
+#[expect(dead_code, reason = "usage records will show their customers")]
+pub(super) async fn customer(ctx: &Context<'_>, id: CustomerId) -> Result<Customer> {
+    of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
+}
+
 /// The details of a channel's day, empty where it has none.
 pub(super) async fn details(ctx: &Context<'_>, channel: ChannelId, date: NaiveDate) -> Result<Vec<UsageDetail>> {
     Ok(of(ctx)?.load_one(DayOf { channel, date }).await?.unwrap_or_default())
@@ -113,6 +120,15 @@ impl Loader<ChannelId> for Batch {
 
     async fn load(&self, ids: &[ChannelId]) -> Result<HashMap<ChannelId, Channel>> {
         Ok(self.0.channel.find_many(ids).await?)
+    }
+}
+
+impl Loader<CustomerId> for Batch {
+    type Value = Customer;
+    type Error = Fault;
+
+    async fn load(&self, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Customer>> {
+        Ok(self.0.customer.find_many(ids).await?)
     }
 }
 

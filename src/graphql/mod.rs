@@ -6,6 +6,7 @@ mod audit;
 mod channel;
 mod complexity;
 mod connection;
+mod customer;
 mod error;
 mod job_run;
 mod loader;

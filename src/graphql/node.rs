@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::access;
 use super::audit::AuditEntry;
 use super::channel::Channel;
+use super::customer::Customer;
 use super::error::{Fault, Result};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
@@ -26,6 +27,7 @@ pub(super) enum Node {
     ScheduledJob(ScheduledJob),
     JobRun(JobRun),
     AuditEntry(AuditEntry),
+    Customer(Customer),
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +80,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         // A payload is reached through the day that was taken from it.
         AnyId::PayloadId(_) => Err(Fault::not_found("node")),
-        AnyId::CustomerId(_) => Err(Fault::not_found("customer")),
+        AnyId::CustomerId(id) => {
+            let found = services.customer.find(id).await?;
+            access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)
+        }
         AnyId::PlanId(_) => Err(Fault::not_found("plan")),
         AnyId::RateId(_) => Err(Fault::not_found("rate")),
         AnyId::UsageRecordId(_) => Err(Fault::not_found("usage record")),

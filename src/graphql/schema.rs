@@ -6,6 +6,7 @@ use super::account_usage::AccountUsageMutation;
 use super::audit::{AuditEntry, AuditQuery};
 use super::channel::ChannelMutation;
 use super::connection::Connection;
+use super::customer::CustomerMutation;
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::loader;
 use super::node::NodeQuery;
@@ -31,7 +32,7 @@ pub struct Query(
     AuditQuery,
 );
 
-/// What can be changed. All of it is for admins.
+/// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     OrganisationMutation,
@@ -40,6 +41,7 @@ pub struct Mutation(
     ScheduleMutation,
     JobRunMutation,
     AccountUsageMutation,
+    CustomerMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on

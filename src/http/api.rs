@@ -28,12 +28,17 @@ pub(super) enum Denied {
 impl<E> Api<E> {
     /// The data of the caller, empty for a request that names none.
     pub(super) async fn identify(&self, credential: Credential<'_>) -> Result<Data, Denied> {
-        match credential {
-            Credential::Absent => Ok(Data::default()),
-            Credential::Malformed => Err(Denied::NotValid),
-            Credential::Bearer(secret) => {
-                self.authenticate.authenticate(secret).await.map_err(Denied::Fault)?.ok_or(Denied::NotValid)
-            }
+        identify(self.authenticate.as_ref(), credential).await
+    }
+}
+
+/// The data of the caller, empty for a request that names none.
+pub(super) async fn identify(authenticate: &dyn Authenticate, credential: Credential<'_>) -> Result<Data, Denied> {
+    match credential {
+        Credential::Absent => Ok(Data::default()),
+        Credential::Malformed => Err(Denied::NotValid),
+        Credential::Bearer(secret) => {
+            authenticate.authenticate(secret).await.map_err(Denied::Fault)?.ok_or(Denied::NotValid)
         }
     }
 }

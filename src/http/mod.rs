@@ -28,6 +28,8 @@ mod guard;
 mod media;
 /// JSON of a GraphQL request, from a body, a query string or a WebSocket message.
 mod request;
+/// Plain HTTP beside the API: its routes, and who is calling them.
+mod rest;
 /// JSON of a GraphQL response, and errors that never reached the schema.
 mod response;
 /// How many selections a document has once its fragments are expanded.

@@ -3,12 +3,15 @@
 use super::auth::AuthFault;
 use super::guard::never_began;
 use super::media::Media;
+use crate::domain::input::BadInput;
+use crate::service::ServiceError;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::error::Error as _;
 
 /// The answer to an operation. One that never began has no `data` member and, if the client knows the draft, status 400.
 pub(super) fn of_operation(response: &Response, media: Media) -> HttpResponse {
@@ -71,6 +74,39 @@ pub(super) fn method_not_allowed(allow: &'static str, media: Media, message: &st
     let mut builder = HttpResponse::MethodNotAllowed();
     builder.insert_header((header::ALLOW, allow));
     refusal_with(builder, media, "BAD_USER_INPUT", message)
+}
+
+/// What a use case answers on a plain route, in the shape that the API's errors have.
+pub(super) fn service_error(error: &ServiceError) -> HttpResponse {
+    let status = match error {
+        ServiceError::BadInput(bad) => return bad_input(bad),
+        ServiceError::Unauthenticated => return unauthenticated(Media::Json),
+        ServiceError::Forbidden(_) => StatusCode::FORBIDDEN,
+        ServiceError::NotFound(_) => StatusCode::NOT_FOUND,
+        ServiceError::Conflict(_) => StatusCode::CONFLICT,
+        ServiceError::Upstream(_) => StatusCode::BAD_GATEWAY,
+        ServiceError::Fenced | ServiceError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ServiceError::Internal(_) => {
+            let id = format!("{:032x}", rand::random::<u128>());
+            tracing::error!(error.id = %id, "a request could not be answered: {}", chain(error));
+            let message = format!("Internal error {id}");
+            return refusal(StatusCode::INTERNAL_SERVER_ERROR, Media::Json, error.code(), &message);
+        }
+    };
+    refusal(status, Media::Json, error.code(), &error.to_string())
+}
+
+/// A parameter that is not as it should be, by its name.
+pub(super) fn bad_input(bad: &BadInput) -> HttpResponse {
+    let extensions = json!({"code": "BAD_USER_INPUT", "field": bad.field});
+    let body = json!({"errors": [{"message": bad.to_string(), "extensions": extensions}]});
+    HttpResponse::BadRequest().insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+}
+
+/// The error and everything behind it, outermost first.
+pub(super) fn chain(error: &ServiceError) -> String {
+    let causes = std::iter::successors(error.source(), |error| (*error).source()).map(ToString::to_string);
+    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
 fn refusal_with(mut builder: HttpResponseBuilder, media: Media, code: &str, message: &str) -> HttpResponse {

@@ -6,7 +6,8 @@ use super::guard::Guarded;
 use super::health::{self, Readiness, RenderMetrics};
 pub use super::limit::Limits;
 use super::websocket;
-use super::{asset, graphiql, graphql, media::Media, response, trace};
+use super::{asset, graphiql, graphql, media::Media, response, rest, trace};
+use crate::service::Services;
 use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::http::{Method, StatusCode, header};
@@ -78,6 +79,8 @@ pub struct Parts<E> {
     pub schema: E,
     /// Knows the tokens.
     pub authenticate: Arc<dyn Authenticate>,
+    /// What is served beside the API, under `/v1` and `/webhooks`; `None`: nothing.
+    pub services: Option<Services>,
     /// Knows whether the parts behind are ready.
     pub readiness: Arc<dyn Readiness>,
     /// Renders `/metrics`.
@@ -144,6 +147,8 @@ pub fn start<E: Executor>(options: Options, parts: Parts<E>) -> Result<Handle, S
     let listener = listen(options.bind, options.port_taken)?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let draining = CancellationToken::new();
+    let authenticate: web::Data<dyn Authenticate> = web::Data::from(Arc::clone(&parts.authenticate));
+    let services = parts.services.map(web::Data::new);
     let api = web::Data::new(Api {
         schema: Guarded::new(parts.schema, options.selections_max, options.introspection),
         authenticate: parts.authenticate,
@@ -158,9 +163,11 @@ pub fn start<E: Executor>(options: Options, parts: Parts<E>) -> Result<Handle, S
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
+            .app_data(authenticate.clone())
             .app_data(readiness.clone())
             .app_data(metrics.clone())
             .configure(|routes| configure::<E>(routes, options.graphiql))
+            .configure(|routes| rest::configure(routes, services.as_ref()))
             .default_service(web::to(not_found))
             .wrap(Compress::default())
             .wrap(cors(&options.cors_origins))

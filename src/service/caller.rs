@@ -84,9 +84,27 @@ impl Caller {
         Err(ServiceError::Forbidden("this needs an admin token with the scope ADMIN".to_owned()))
     }
 
+    /// May record usage, and tell of customers.
+    pub fn require_record(&self) -> Result<(), ServiceError> {
+        if self.has(TokenScope::Record) {
+            return Ok(());
+        }
+        Err(ServiceError::Forbidden("this needs a token with the scope RECORD".to_owned()))
+    }
+
     /// The organisation that is meant: the caller's own where none is named. Another than one's own is as if it did not exist.
     pub fn reach(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
         self.require_read()?;
+        self.named(named)
+    }
+
+    /// The same for a caller who records, and need not read.
+    pub fn reach_to_record(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
+        self.require_record()?;
+        self.named(named)
+    }
+
+    fn named(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
         match (self.organisation_id(), named) {
             (Some(own), None) => Ok(own),
             (Some(own), Some(named)) if own == named => Ok(own),

@@ -9,6 +9,7 @@ use super::{Core, ServiceError};
 use crate::bus::{Heard, Listening};
 use crate::domain::event::{Event, FactKind};
 use crate::domain::id::OrganisationId;
+use crate::domain::input::BadInput;
 use crate::store;
 
 /// Whose events are followed.
@@ -48,7 +49,7 @@ impl EventService {
     /// Events of the given kinds after `after` (a sequence number, or a position for [`Follow::All`]), in order, each once, without end;
     /// `None`: from now on. The bus only says when to look; what is there is read from the log, so nothing is lost with a hint.
     ///
-    /// The first item is an error where `after` lies in the future: such a cursor was not made by this log.
+    /// An `after` that lies in the future was not made by this log, and after one that is too old there may be holes: both are refused.
     pub async fn follow(
         &self,
         follow: Follow,
@@ -64,7 +65,10 @@ impl EventService {
         };
         if let Some(after) = after.filter(|after| *after > last) {
             let accepted = "expected the cursor of an event that this server sent before";
-            return Err(crate::domain::input::BadInput::new("after", after, accepted).into());
+            return Err(BadInput::new("after", after, accepted).into());
+        }
+        if let Some(after) = after {
+            self.refuse_holes(follow, after, last).await?;
         }
         let reader = Reader {
             core: Arc::clone(&self.core),
@@ -76,6 +80,22 @@ impl EventService {
             stale: true,
         };
         Ok(stream::unfold(reader, Reader::step))
+    }
+
+    /// Whoever was away for so long that events after theirs were deleted would take what is left for everything.
+    async fn refuse_holes(&self, follow: Follow, after: i64, last: i64) -> Result<(), ServiceError> {
+        let read = self.core.store().read();
+        let whole_after = match follow {
+            Follow::Organisation(organisation) => {
+                store::event::oldest_sequence(read, organisation).await?.unwrap_or(last + 1) - 1
+            }
+            Follow::All => store::event::horizon(read).await?,
+        };
+        if after < whole_after {
+            let accepted = "expected a cursor after which nothing was deleted for its age; ask for the present state and follow from now on";
+            return Err(BadInput::new("after", after, accepted).into());
+        }
+        Ok(())
     }
 }
 

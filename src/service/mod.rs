@@ -11,6 +11,7 @@ pub mod channel;
 mod core;
 mod credential;
 pub mod credit;
+pub mod customer;
 pub mod dispatch;
 mod error;
 pub mod event;
@@ -41,6 +42,7 @@ pub struct Services {
     pub organisation: organisation::OrganisationService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub customer: customer::CustomerService,
     pub schedule: schedule::ScheduleService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
@@ -60,6 +62,7 @@ impl Services {
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            customer: customer::CustomerService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use entity::event::{ActiveModel, Column, Entity, Model};
-use entity::event_sequence;
-use sea_orm::sea_query::Query;
+use entity::{event_horizon, event_sequence};
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveValue, ColumnTrait as _, DbBackend, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _, Select, Statement, Value,
@@ -90,6 +90,48 @@ pub async fn last_position(db: &impl Db) -> Result<i64, StoreError> {
     let query = Entity::find().select_only().column(Column::Position).order_by_desc(Column::Position);
     Ok(query.into_tuple().one(db).await?.unwrap_or(0))
 }
+
+/// The number of the organisation's oldest event that is kept; `None` if there is none.
+pub async fn oldest_sequence(db: &impl Db, organisation: OrganisationId) -> Result<Option<i64>, StoreError> {
+    let query = Entity::find().select_only().column(Column::Sequence);
+    let query = query.filter(Column::OrganisationId.eq(organisation.uuid())).order_by_asc(Column::Sequence);
+    Ok(query.into_tuple().one(db).await?)
+}
+
+/// The position of the newest event that was deleted, 0 if none was: up to it, the log of all organisations has holes.
+pub async fn horizon(db: &impl Db) -> Result<i64, StoreError> {
+    let query = event_horizon::Entity::find_by_id(HORIZON).select_only().column(event_horizon::Column::Position);
+    let position: Option<i64> = query.into_tuple().one(db).await?;
+    position.ok_or_else(|| DbErr::RecordNotFound("event_horizon".to_owned()).into())
+}
+
+/// Deletes the organisation's oldest events from before `before`, at most `limit`; how many went. To be called in a transaction.
+pub async fn delete_before(
+    db: &impl Db,
+    organisation: OrganisationId,
+    before: Instant,
+    limit: u64,
+) -> Result<u64, StoreError> {
+    let own = Column::OrganisationId.eq(organisation.uuid());
+    let oldest = Entity::find().select_only().columns([Column::Sequence, Column::Position, Column::At]);
+    let oldest = oldest.filter(own.clone()).order_by_asc(Column::Sequence).limit(limit);
+    let oldest: Vec<(i64, i64, Instant)> = oldest.into_tuple().all(db).await?;
+    // The log is in the order of time, so that the search ends with the first one that is young enough.
+    let Some((sequence, position, _)) = oldest.into_iter().take_while(|(_, _, at)| *at < before).last() else {
+        return Ok(0);
+    };
+    let gone = Entity::delete_many().filter(own).filter(Column::Sequence.lte(sequence)).exec(db).await?.rows_affected;
+    event_horizon::Entity::update_many()
+        .col_expr(event_horizon::Column::Position, Expr::value(position))
+        .filter(event_horizon::Column::Id.eq(HORIZON))
+        .filter(event_horizon::Column::Position.lt(position))
+        .exec(db)
+        .await?;
+    Ok(gone)
+}
+
+/// The one row of the horizon.
+const HORIZON: i32 = 1;
 
 /// Held until the transaction ends. The number means nothing.
 const ORDER_LOCK: &str = "SELECT pg_advisory_xact_lock(7216094421032)";

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod channel;
 mod connection;
 pub mod credit;
+pub mod customer;
 mod error;
 pub mod event;
 pub mod invoice;

@@ -16,6 +16,7 @@ stories! {
     a_long_list_of_events_keeps_its_order,
     a_later_event_is_not_seen_before_an_earlier_one,
     a_reader_that_follows_positions_misses_nothing,
+    old_events_go_from_the_oldest_on_and_leave_a_mark,
 }
 
 fn quarantined(organisation_id: OrganisationId, restarts: u32) -> NewEvent {
@@ -148,4 +149,31 @@ async fn a_reader_that_follows_positions_misses_nothing(database: &Database) {
         assert_eq!(event.sequence, *next, "positions and sequences go up together");
         *next += 1;
     }
+}
+
+async fn old_events_go_from_the_oldest_on_and_leave_a_mark(database: &Database) {
+    let (ours, theirs) = (organisation("ours").id, organisation("theirs").id);
+    let db = database.store.read();
+    let at = |number: u32| hour(i64::from(number));
+    for number in 0..5 {
+        let events = [quarantined(ours, number), quarantined(theirs, number)];
+        write!(database, |tx| store::event::append(&tx, &events, at(number))).unwrap();
+    }
+    assert_eq!(store::event::horizon(db).await.unwrap(), 0);
+    let delete =
+        async |before, limit| write!(database, |tx| store::event::delete_before(&tx, ours, before, limit)).unwrap();
+
+    assert_eq!(delete(at(0), 10).await, 0, "what is from that very time is kept");
+    assert_eq!(delete(at(3), 2).await, 2, "no more than was asked for");
+    assert_eq!(delete(at(3), 10).await, 1);
+    assert_eq!(delete(at(3), 10).await, 0);
+
+    let left = store::event::after(db, ours, 0, FactKind::ALL, 10).await.unwrap();
+    assert_eq!(left.iter().map(|event| event.sequence).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(store::event::oldest_sequence(db, ours).await.unwrap(), Some(4));
+    assert_eq!(store::event::oldest_sequence(db, theirs).await.unwrap(), Some(1), "the others' are theirs");
+    let others = store::event::after(db, theirs, 2, FactKind::ALL, 1).await.unwrap();
+    assert_eq!(store::event::horizon(db).await.unwrap() + 1, others[0].position, "just before what came next");
+    let next = append(database, &[quarantined(ours, 9)]).await;
+    assert_eq!(next[0].sequence, 6, "numbers go on");
 }

@@ -14,6 +14,7 @@ mod account_usage;
 mod audit;
 mod channel;
 mod connection;
+mod customer;
 mod event;
 mod job_run;
 mod lease;

@@ -21,6 +21,7 @@ mod overlap;
 mod panic;
 mod pause_and_remove;
 mod readme;
+mod recorder;
 mod retention;
 mod revised_day;
 mod subscription;

@@ -1,9 +1,11 @@
 //! Retention removes old payloads and old runs, and keeps the usage.
 
 use serde_json::{Value, json};
+use wabacus::domain::event::{Cursor, Log};
 use wabacus::sim::{Fault, Often};
 
 use crate::support::usage::id_of;
+use crate::support::watch::{Told, Watch, beginning, beginning_of_all};
 use crate::support::{NOON, Setup, World};
 
 const FIRST: &str = "2026-05-28";
@@ -56,6 +58,7 @@ async fn what_is_to_be_kept_is_kept() {
         .with("RETENTION_PAYLOADS_DAYS", "keep")
         .with("RETENTION_RUNS_DAYS", "keep")
         .with("RETENTION_FAILED_RUNS_DAYS", "keep")
+        .with("RETENTION_EVENTS_DAYS", "keep")
         .begin()
         .await;
     let (organisation, _) = world.shop("app-1").await;
@@ -66,4 +69,57 @@ async fn what_is_to_be_kept_is_kept() {
 
     assert_eq!(world.run(id_of(&first)).await["state"], "SUCCEEDED");
     assert_eq!(source(&world, &organisation, FIRST).await, kept);
+    let arguments = json!({ "organisationId": organisation, "after": beginning() });
+    let told = Watch::begin(&world.websocket_url(), &world.admin, "jobRunChanged", &arguments, RUNS).await.next().await;
+    assert_eq!(told["jobRun"]["state"], "QUEUED", "the very first event");
+}
+
+const RUNS: &str = "{ cursor jobRun { id state } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_back_after_events_were_deleted_is_told_so_instead_of_being_given_a_hole() {
+    let world = World::begin().await;
+    let (organisation, _) = world.shop("app-1").await;
+    let watch = async |arguments: Value| {
+        Watch::begin(&world.websocket_url(), &world.admin, "jobRunChanged", &arguments, RUNS).await
+    };
+    let first = watch(json!({ "organisationId": organisation, "after": beginning() })).await.next().await;
+    let first_of_all = watch(json!({ "after": beginning_of_all() })).await.next().await;
+
+    world.advance_to("2026-07-05T22:00:00Z").await;
+
+    for (cursor, arguments) in [
+        ("the beginning", json!({ "organisationId": organisation, "after": beginning() })),
+        ("an old event", json!({ "organisationId": organisation, "after": first["cursor"] })),
+        ("the beginning of all", json!({ "after": beginning_of_all() })),
+        ("an old event of all", json!({ "after": first_of_all["cursor"] })),
+    ] {
+        let Told::Errors(errors) = watch(arguments).await.told().await else { panic!("{cursor}: a refusal") };
+        let extensions = &errors[0]["extensions"];
+        assert_eq!(
+            (&extensions["code"], &extensions["field"]),
+            (&json!("BAD_USER_INPUT"), &json!("after")),
+            "{cursor}"
+        );
+    }
+    // From the oldest one that is kept the log is whole.
+    let run = world.pull_day(&organisation, "2026-07-05").await;
+    let mut from_now_on =
+        watch(json!({ "organisationId": organisation, "after": last_cursor(&world, &organisation).await })).await;
+    let next = world.pull_day(&organisation, "2026-07-04").await;
+    let told = from_now_on.next().await;
+    assert_eq!(told["jobRun"]["id"], next["id"]);
+    assert_ne!(told["jobRun"]["id"], run["id"]);
+}
+
+/// The cursor of an organisation's newest event.
+async fn last_cursor(world: &World, organisation: &str) -> String {
+    let id = wabacus::domain::id::OrganisationId::parse("id", organisation).expect("an organisation's id");
+    let options = wabacus::store::Options {
+        url: format!("sqlite://{}", world.folder().join("story.db").display()),
+        ..wabacus::store::Options::default()
+    };
+    let store = wabacus::store::Store::open(&options).await.expect("the story's database");
+    let after = wabacus::store::event::last_sequence(store.read(), id).await.expect("a number");
+    Cursor { log: Log::Organisation, after }.to_string()
 }

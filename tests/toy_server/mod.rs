@@ -146,6 +146,7 @@ pub(crate) fn serve(schema: impl Executor, options: Options) -> Toy {
     let parts = Parts {
         schema,
         authenticate: tokens.clone(),
+        services: None,
         readiness: parlour.clone(),
         metrics: Arc::new(|| "toy_figure 1\n".to_owned()),
     };

@@ -18,12 +18,14 @@ pub struct RetentionOptions {
     pub finished_runs: Option<TimeDelta>,
     /// Runs that failed, in part or altogether.
     pub failed_runs: Option<TimeDelta>,
+    /// How far back a subscription can be resumed.
+    pub events: Option<TimeDelta>,
 }
 
 impl Default for RetentionOptions {
     fn default() -> Self {
         let days = |days| Some(TimeDelta::days(days));
-        Self { payloads: days(90), finished_runs: days(30), failed_runs: days(180) }
+        Self { payloads: days(90), finished_runs: days(30), failed_runs: days(180), events: days(30) }
     }
 }
 
@@ -43,6 +45,7 @@ pub struct Retention {
 enum Table {
     Payloads,
     Runs(&'static [JobRunState]),
+    Events,
 }
 
 impl Retention {
@@ -71,6 +74,7 @@ impl Retention {
                 Table::Runs(states) => {
                     store::job_run::delete_finished(work.tx(), organisation, states, before, BATCH).await?
                 }
+                Table::Events => store::event::delete_before(work.tx(), organisation, before, BATCH).await?,
             };
             work.commit().await?;
             deleted += batch;
@@ -95,10 +99,11 @@ impl Job for Retention {
         let payloads = Self::clear(context, Table::Payloads, self.options.payloads).await?;
         let finished = Self::clear(context, Table::Runs(FINISHED), self.options.finished_runs).await?;
         let failed = Self::clear(context, Table::Runs(FAILED), self.options.failed_runs).await?;
-        let deleted = payloads + finished + failed;
+        let events = Self::clear(context, Table::Events, self.options.events).await?;
+        let deleted = payloads + finished + failed + events;
         if deleted > 0 {
             let organisation = context.run().organisation_id;
-            tracing::info!(organisation.id = %organisation, payloads, finished, failed, "deleted what was old enough");
+            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, "deleted what was old enough");
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             context.progress(Progress { done: deleted, total: deleted }).await?;
         }

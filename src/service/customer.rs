@@ -1,0 +1,71 @@
+//! Customers: told to the program by those who talk to them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::access::Caller;
+use super::{Core, ServiceError};
+use crate::domain::customer::{Customer, CustomerDraft, NewCustomer};
+use crate::domain::id::{CustomerId, OrganisationId};
+use crate::domain::input::BadInput;
+use crate::domain::phone::PhoneNumber;
+use crate::store;
+
+/// The most customers that one request may tell of.
+pub const CUSTOMERS_MAX: usize = 1_000;
+
+/// Keeps and shows customers.
+#[derive(Debug, Clone)]
+pub struct CustomerService {
+    core: Arc<Core>,
+}
+
+impl CustomerService {
+    pub(super) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Makes or changes customers, all or none; they are answered in the order in which they were told. Where one is told of twice, both
+    /// words hold, the later one last.
+    pub async fn upsert(
+        &self,
+        caller: &Caller,
+        organisation: OrganisationId,
+        drafts: Vec<CustomerDraft>,
+    ) -> Result<Vec<Customer>, ServiceError> {
+        caller.require_record()?;
+        if !(1..=CUSTOMERS_MAX).contains(&drafts.len()) {
+            let accepted = format!("expected 1 to {CUSTOMERS_MAX} customers");
+            return Err(BadInput::new("customers", drafts.len(), accepted).into());
+        }
+        let mut order = Vec::with_capacity(drafts.len());
+        let mut told: BTreeMap<PhoneNumber, NewCustomer> = BTreeMap::new();
+        for (place, draft) in drafts.into_iter().enumerate() {
+            let customer = draft.check(&format!("customers[{place}]"))?;
+            order.push(customer.phone.clone());
+            let before = told.remove(&customer.phone);
+            let both = before.map_or_else(|| customer.clone(), |before| before.then(customer.clone()));
+            told.insert(customer.phone, both);
+        }
+        let (phones, customers): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+
+        let work = self.core.begin().await?;
+        store::organisation::find(work.tx(), organisation).await?.ok_or(ServiceError::NotFound("organisation"))?;
+        store::customer::upsert(work.tx(), organisation, &customers, work.now()).await?;
+        let found = store::customer::find_by_phone(work.tx(), organisation, &phones).await?;
+        work.commit().await?;
+        let found: HashMap<_, _> = found.into_iter().map(|customer| (customer.phone.clone(), customer)).collect();
+        Ok(order.iter().filter_map(|phone| found.get(phone).cloned()).collect())
+    }
+
+    /// The customer with this id, whosever it is.
+    pub async fn find(&self, id: CustomerId) -> Result<Option<Customer>, ServiceError> {
+        Ok(store::customer::find_any(self.core.store().read(), id).await?)
+    }
+
+    /// Those of the ids that exist, whosever they are.
+    pub async fn find_many(&self, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Customer>, ServiceError> {
+        let found = store::customer::find_many(self.core.store().read(), ids).await?;
+        Ok(found.into_iter().map(|customer| (customer.id, customer)).collect())
+    }
+}
