@@ -8,6 +8,7 @@ use crate::domain::clock::Instant;
 use crate::domain::input::BadInput;
 use crate::domain::money::Money;
 use crate::domain::period;
+use crate::domain::quantity::Quantity;
 
 fn text<T: ScalarType + async_graphql::InputType>(value: Value) -> Result<String, InputValueError<T>> {
     match value {
@@ -124,6 +125,19 @@ impl ScalarType for Decimal {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.clone())
+    }
+}
+
+impl From<Quantity> for Decimal {
+    fn from(quantity: Quantity) -> Self {
+        Self(quantity.to_string())
+    }
+}
+
+impl Decimal {
+    /// The text as it was sent, for whoever knows what it must be.
+    pub(super) fn into_text(self) -> String {
+        self.0
     }
 }
 

@@ -19,7 +19,7 @@ use crate::domain::organisation::Organisation;
 use crate::domain::period::Month;
 use crate::store;
 
-pub(crate) use settle::{Settled, make_drafts, settle};
+pub(crate) use settle::{make_drafts, settle};
 pub use show::{Preview, Statement};
 
 /// Makes invoices, settles them and shows them.

@@ -8,6 +8,7 @@ mod backfill;
 mod bad_input;
 mod bsp_fault;
 mod cancel;
+mod credit;
 mod dead_letter;
 mod demo;
 mod downtime;
