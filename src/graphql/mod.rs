@@ -14,12 +14,15 @@ mod job_run;
 mod loader;
 mod node;
 mod organisation;
+mod period_usage;
 mod scalar;
 mod schedule;
 mod scheduler;
 mod schema;
 mod subscription;
 mod token;
+mod usage_stats;
+mod usage_summary;
 mod viewer;
 
 pub use schema::{Mutation, Options, Query, Schema, Subscription, build, sdl};

@@ -9,6 +9,7 @@ use crate::domain::input::BadInput;
 use crate::domain::money::Money;
 use crate::domain::period;
 use crate::domain::quantity::Quantity;
+use crate::domain::statistics::Percent;
 
 fn text<T: ScalarType + async_graphql::InputType>(value: Value) -> Result<String, InputValueError<T>> {
     match value {
@@ -128,9 +129,21 @@ impl ScalarType for Decimal {
     }
 }
 
+impl From<Money> for Decimal {
+    fn from(money: Money) -> Self {
+        Self(money.to_string())
+    }
+}
+
 impl From<Quantity> for Decimal {
     fn from(quantity: Quantity) -> Self {
         Self(quantity.to_string())
+    }
+}
+
+impl From<Percent> for Decimal {
+    fn from(percent: Percent) -> Self {
+        Self(percent.to_string())
     }
 }
 
@@ -138,12 +151,6 @@ impl Decimal {
     /// The text as it was sent, for whoever knows what it must be.
     pub(super) fn into_text(self) -> String {
         self.0
-    }
-}
-
-impl From<Money> for Decimal {
-    fn from(money: Money) -> Self {
-        Self(money.to_string())
     }
 }
 

@@ -23,6 +23,7 @@ pub mod organisation;
 mod price;
 mod reckoning;
 pub mod schedule;
+pub mod usage;
 pub mod wake;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub struct Services {
     pub audit: audit::AuditService,
     pub credit: credit::CreditService,
     pub invoice: invoice::InvoiceService,
+    pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
     pub clock: SharedClock,
 }
@@ -70,6 +72,7 @@ impl Services {
             audit: audit::AuditService::new(Arc::clone(core)),
             credit: credit::CreditService::new(Arc::clone(core)),
             invoice: invoice::InvoiceService::new(Arc::clone(core)),
+            usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
             clock: Arc::clone(core.clock()),
         }
