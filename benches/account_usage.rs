@@ -137,6 +137,7 @@ impl Bench {
             invoicing: InvoicingOptions::default(),
             lease: Arc::new(OneNode),
             scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
+            ledger: wabacus::service::LedgerOptions::default(),
         });
         let jobs = Arc::new(Registry::default().with(Backfill));
         let services = Services::new(&core, jobs, Arc::new(Nobody));

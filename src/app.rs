@@ -23,7 +23,7 @@ use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions};
 use crate::service::wake::SchedulerView as _;
 use crate::service::{
-    Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
+    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
 };
 use crate::store::{Store, StoreError};
 
@@ -73,6 +73,7 @@ struct Foundation {
     keys: MasterKeys,
     scheduling: SchedulingOptions,
     invoicing: InvoicingOptions,
+    ledger: LedgerOptions,
 }
 
 /// A running server.
@@ -96,8 +97,8 @@ impl App {
         // Asked for before the database is touched: who forgot the key has changed nothing.
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
-        let foundation =
-            Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, invoicing: config.invoicing };
+        let (ledger, invoicing) = (config.ledger, config.invoicing);
+        let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
         let core = core(store.clone(), foundation, &wiring.clock)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
@@ -174,7 +175,8 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
 pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
     let store = open_store(&config).await?;
     let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
-    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, invoicing: config.invoicing };
+    let (ledger, invoicing) = (config.ledger, config.invoicing);
+    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock)?))
 }
@@ -189,6 +191,7 @@ fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc
         keys: foundation.keys,
         scheduling: foundation.scheduling,
         invoicing: foundation.invoicing,
+        ledger: foundation.ledger,
         lease: Arc::new(OneNode),
     }))
 }

@@ -13,6 +13,7 @@ use super::job_run::JobRun;
 use super::organisation::Organisation;
 use super::schedule::ScheduledJob;
 use super::token::Token;
+use super::usage_record::UsageRecord;
 use crate::domain::audit;
 use crate::domain::id::{AnyId, AuditEntryId};
 use crate::domain::page::PageRequest;
@@ -31,6 +32,7 @@ pub(super) enum Node {
     Invoice(Invoice),
     InvoiceLine(InvoiceLine),
     Customer(Customer),
+    UsageRecord(UsageRecord),
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +91,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         AnyId::PlanId(_) => Err(Fault::not_found("plan")),
         AnyId::RateId(_) => Err(Fault::not_found("rate")),
-        AnyId::UsageRecordId(_) => Err(Fault::not_found("usage record")),
+        AnyId::UsageRecordId(id) => {
+            let found = services.ledger.find(id).await?;
+            access.seen("usage record", found, |found| found.organisation_id).map(UsageRecord).map(Node::from)
+        }
         AnyId::CreditGrantId(_) | AnyId::CreditEntryId(_) => Err(Fault::not_found("credit")),
         AnyId::InvoiceId(id) => {
             let found = services.invoice.find(id).await?;

@@ -10,6 +10,7 @@ use super::credit::{CreditEntry, CreditMutation};
 use super::customer::CustomerMutation;
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
+use super::ledger::LedgerMutation;
 use super::loader;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
@@ -17,6 +18,7 @@ use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
 use super::subscription::EventSubscription;
 use super::token::{Token, TokenMutation, TokenQuery};
+use super::usage_record::UsageRecord;
 use super::viewer::ViewerQuery;
 use crate::domain::input::BadInput;
 use crate::service::Services;
@@ -46,6 +48,7 @@ pub struct Mutation(
     CreditMutation,
     InvoiceMutation,
     CustomerMutation,
+    LedgerMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
@@ -102,6 +105,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<AuditEntry>>("A page of what admins did.")
         .override_output_type_description::<Connection<CreditEntry>>("A page of what happened to credits.")
         .override_output_type_description::<Connection<Invoice>>("A page of invoices.")
+        .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
 }
 
 /// The schema over `services`.

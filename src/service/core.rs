@@ -49,6 +49,19 @@ impl Default for InvoicingOptions {
     }
 }
 
+/// How usage is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerOptions {
+    /// How long after it happened usage may be recorded, but by a backfill.
+    pub late_window: TimeDelta,
+}
+
+impl Default for LedgerOptions {
+    fn default() -> Self {
+        Self { late_window: TimeDelta::days(34) }
+    }
+}
+
 /// What a [`Core`] is made of.
 #[derive(Debug)]
 pub struct CoreParts {
@@ -60,6 +73,7 @@ pub struct CoreParts {
     pub keys: MasterKeys,
     pub scheduling: SchedulingOptions,
     pub invoicing: InvoicingOptions,
+    pub ledger: LedgerOptions,
     pub lease: Arc<dyn Lease>,
 }
 
@@ -119,6 +133,10 @@ impl Core {
 
     pub(crate) fn prices(&self) -> &PriceBooks {
         &self.prices
+    }
+
+    pub(crate) fn ledger(&self) -> &LedgerOptions {
+        &self.parts.ledger
     }
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {

@@ -19,6 +19,7 @@ pub mod invoice;
 pub mod job;
 pub mod job_run;
 mod lease;
+pub mod ledger;
 pub mod organisation;
 mod price;
 mod reckoning;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, InvoicingOptions, SchedulingOptions};
+pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -48,6 +49,7 @@ pub struct Services {
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub ledger: ledger::LedgerService,
     pub audit: audit::AuditService,
     pub credit: credit::CreditService,
     pub invoice: invoice::InvoiceService,
@@ -69,6 +71,7 @@ impl Services {
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            ledger: ledger::LedgerService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
             credit: credit::CreditService::new(Arc::clone(core)),
             invoice: invoice::InvoiceService::new(Arc::clone(core)),

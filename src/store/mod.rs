@@ -22,6 +22,7 @@ pub mod rollup;
 mod row;
 pub mod schedule;
 pub mod token;
+pub mod usage;
 
 pub use connection::{Options, Store, Transaction};
 pub use error::StoreError;
