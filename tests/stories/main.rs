@@ -18,6 +18,7 @@ mod failing_channel;
 mod interakt;
 mod kill;
 mod ledger;
+mod ledger_kill;
 mod new_organisation;
 mod overlap;
 mod panic;
