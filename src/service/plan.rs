@@ -9,8 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::access::Caller;
-use super::core::UnitOfWork;
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, credit};
 use crate::domain::account_usage::UsageCategory;
 use crate::domain::id::{OrganisationId, PlanId};
 use crate::domain::input::BadInput;
@@ -147,7 +146,7 @@ impl PlanService {
         store::organisation::update(work.tx(), &organisation, work.now()).await?;
         let today = organisation.time_zone.date(work.now());
         store::plan::assign(work.tx(), id, new.id, today, work.now()).await?;
-        plan_changed(&mut work, &organisation, old, new);
+        credit::plan_changed(&mut work, &organisation, old, new).await?;
         let details = json!({ "planCode": new.code, "before": old.code, "from": today });
         work.audit(caller, "assignPlan", Some(id), Some(id.to_string()), details).await?;
         work.commit().await?;
@@ -173,9 +172,6 @@ impl PlanService {
             .map_err(|overflow| ServiceError::Internal(overflow.into()))
     }
 }
-
-/// The one place where credits hear of another plan, before it is committed.
-fn plan_changed(_work: &mut UnitOfWork<'_>, _organisation: &Organisation, _old: &Plan, _new: &Plan) {}
 
 fn same_currency(old: &Plan, new: &Plan) -> Result<(), ServiceError> {
     if old.currency == new.currency {

@@ -8,7 +8,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::PlanId;
 use crate::domain::money::Currency;
 use crate::domain::plan::Rate;
-use crate::domain::rating::{RateModel, Tier};
+use crate::domain::rating::{Price, RateModel, Tier};
 use crate::domain::usage::{Country, ResourceType};
 
 const JUNE: &str = "2026-06";
