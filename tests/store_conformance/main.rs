@@ -18,6 +18,8 @@ mod customer;
 mod event;
 mod job_run;
 mod lease;
+mod ledger;
 mod organisation;
+mod plan;
 mod schedule;
 mod token;
