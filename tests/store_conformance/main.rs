@@ -21,5 +21,6 @@ mod lease;
 mod ledger;
 mod organisation;
 mod plan;
+mod rollup;
 mod schedule;
 mod token;
