@@ -22,6 +22,7 @@ pub mod phone;
 pub mod plan;
 pub mod quantity;
 pub mod rating;
+pub mod recording;
 pub mod rollup;
 pub mod schedule;
 pub mod token;

@@ -12,6 +12,7 @@ mod job_run;
 mod loader;
 mod node;
 mod organisation;
+mod recording;
 mod scalar;
 mod schedule;
 mod scheduler;
@@ -19,5 +20,6 @@ mod schema;
 mod subscription;
 mod token;
 mod viewer;
+mod webhook;
 
 pub use schema::{Mutation, Options, Query, Schema, Subscription, build, sdl};

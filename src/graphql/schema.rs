@@ -11,11 +11,13 @@ use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::loader;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
+use super::recording::RecordingMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
 use super::subscription::EventSubscription;
 use super::token::{Token, TokenMutation, TokenQuery};
 use super::viewer::ViewerQuery;
+use super::webhook::WebhookMutation;
 use crate::domain::input::BadInput;
 use crate::service::Services;
 
@@ -42,6 +44,8 @@ pub struct Mutation(
     JobRunMutation,
     AccountUsageMutation,
     CustomerMutation,
+    RecordingMutation,
+    WebhookMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on

@@ -38,3 +38,5 @@ mod selection;
 mod sse;
 /// Request ids, the span of a request, and its figures.
 mod trace;
+/// Webhooks in.
+mod webhook;

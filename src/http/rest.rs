@@ -8,14 +8,24 @@ use actix_web::{HttpResponse, web};
 use super::api::{self, Denied};
 use super::auth::{self, Authenticate};
 use super::media::Media;
-use super::response;
+use super::{response, webhook};
 use crate::service::Services;
 use crate::service::access::Caller;
 
+/// How large the body of a request may be.
+pub(super) struct BodyLimit {
+    pub(super) bytes_max: usize,
+}
+
 /// Adds the routes. Each handler takes the services, and the keeper of tokens as [`caller`] wants it, out of the application's data.
-pub(super) fn configure(routes: &mut web::ServiceConfig, services: Option<&web::Data<Services>>) {
+pub(super) fn configure(
+    routes: &mut web::ServiceConfig,
+    services: Option<&web::Data<Services>>,
+    body_limit: &web::Data<BodyLimit>,
+) {
     let Some(services) = services else { return };
-    routes.app_data(services.clone());
+    routes.app_data(services.clone()).app_data(body_limit.clone());
+    routes.route("/webhooks/cdr", web::post().to(webhook::receive_calls));
 }
 
 /// Who is calling, by the bearer token; a request without one, or with one that opens nothing, is refused.

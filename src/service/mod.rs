@@ -18,9 +18,11 @@ pub mod job;
 pub mod job_run;
 mod lease;
 pub mod organisation;
+pub mod recording;
 mod price;
 pub mod schedule;
 pub mod wake;
+pub mod webhook;
 
 use std::sync::Arc;
 
