@@ -68,7 +68,6 @@ pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel>
 }
 
 /// The customer of an object that the caller has reached.
-#[expect(dead_code, reason = "usage records will show their customers")]
 pub(super) async fn customer(ctx: &Context<'_>, id: CustomerId) -> Result<Customer> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
 }

@@ -12,6 +12,7 @@ mod job_run;
 mod loader;
 mod node;
 mod organisation;
+mod period_usage;
 mod recording;
 mod scalar;
 mod schedule;
@@ -19,6 +20,8 @@ mod scheduler;
 mod schema;
 mod subscription;
 mod token;
+mod usage_stats;
+mod usage_summary;
 mod viewer;
 mod webhook;
 

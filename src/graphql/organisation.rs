@@ -9,14 +9,18 @@ use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::error::{Fault, Result};
 use super::job_run::{self, JobRun, JobRunState};
+use super::period_usage::PeriodUsage;
 use super::scalar::{Date, DateTime, Month, int};
 use super::schedule::{JobKind, ScheduledJob};
+use super::usage_stats::UsageStats;
+use super::usage_summary::{UsageSummary, UsageTotals};
 use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::input::BadInput;
 use crate::domain::organisation;
 use crate::domain::period::DateRange;
 use crate::service::job_run::RANGE_DAYS_MAX;
 use crate::service::organisation::{Filter, NewOrganisation, Order, OrganisationChange, Place};
+use crate::service::usage;
 
 /// The tenant: who uses channels and is billed for them.
 #[derive(Debug, Clone)]
@@ -129,6 +133,43 @@ impl Organisation {
     ) -> Result<Connection<JobRun>> {
         let page = PageArguments::forward(first, after);
         job_run::page(access::services(ctx)?, Some(self.0.id), kind, state, page).await
+    }
+
+    /// The month that is billed now, as it stands.
+    async fn current_period(&self, ctx: &Context<'_>) -> Result<PeriodUsage> {
+        Ok(PeriodUsage(access::services(ctx)?.usage.current_period(&self.0).await?))
+    }
+
+    /// What was used, a line for each day, kind of channel and resource, in this order; days without usage have none. At most 400 days.
+    #[graphql(complexity = "5 * complexity::days(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn usage_summaries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day.")] from: Date,
+        #[graphql(desc = "The last day, itself included.")] to: Date,
+    ) -> Result<Vec<UsageSummary>> {
+        let range = DateRange::checked("from", from.read("from")?, to.read("to")?, usage::DAYS_MAX)?;
+        let summaries = access::services(ctx)?.usage.summaries(self.0.id, range).await?;
+        summaries.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Statistics of some days, at most 400.
+    async fn usage_stats(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day.")] from: Date,
+        #[graphql(desc = "The last day, itself included.")] to: Date,
+        #[graphql(desc = "How many customers of those that used most, 1 to 100.", default = 10)] top: Option<i32>,
+    ) -> Result<UsageStats> {
+        let range = DateRange::checked("from", from.read("from")?, to.read("to")?, usage::DAYS_MAX)?;
+        let top = usage::checked_top(top, 10)?;
+        let view = access::services(ctx)?.usage.statistics(&self.0, range).await?;
+        Ok(UsageStats { organisation_id: self.0.id, range, top, view })
+    }
+
+    /// What was used today, this month and last month.
+    async fn usage_summary(&self, ctx: &Context<'_>) -> Result<UsageTotals> {
+        access::services(ctx)?.usage.totals(&self.0).await?.try_into()
     }
 }
 

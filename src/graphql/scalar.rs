@@ -8,6 +8,8 @@ use crate::domain::clock::Instant;
 use crate::domain::input::BadInput;
 use crate::domain::money::Money;
 use crate::domain::period;
+use crate::domain::quantity::Quantity;
+use crate::domain::statistics::Percent;
 
 fn text<T: ScalarType + async_graphql::InputType>(value: Value) -> Result<String, InputValueError<T>> {
     match value {
@@ -130,6 +132,18 @@ impl ScalarType for Decimal {
 impl From<Money> for Decimal {
     fn from(money: Money) -> Self {
         Self(money.to_string())
+    }
+}
+
+impl From<Quantity> for Decimal {
+    fn from(quantity: Quantity) -> Self {
+        Self(quantity.to_string())
+    }
+}
+
+impl From<Percent> for Decimal {
+    fn from(percent: Percent) -> Self {
+        Self(percent.to_string())
     }
 }
 

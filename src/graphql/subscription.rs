@@ -6,11 +6,13 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 
 use super::access::{self, Access};
 use super::account_usage::DailyUsage;
-use super::channel::Channel;
+use super::channel::{Channel, ChannelKind};
 use super::error::Result;
 use super::job_run::JobRun;
 use super::loader;
+use super::period_usage::PeriodUsage;
 use super::scalar::{Date, DateTime};
+use crate::domain::channel;
 use crate::domain::event::{Cursor, Event, Fact, FactKind, Log};
 use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::job;
@@ -91,6 +93,39 @@ impl JobRunChanged {
     }
 }
 
+/// Usage that was recorded, corrected or priced anew.
+#[derive(Debug)]
+pub(super) struct UsageChanged {
+    place: Place,
+    organisation_id: OrganisationId,
+    kinds: Vec<channel::ChannelKind>,
+}
+
+/// Usage was recorded, corrected or priced anew.
+#[Object]
+impl UsageChanged {
+    /// The place of this event; give it as `after` to go on from here.
+    async fn cursor(&self) -> String {
+        self.place.cursor.to_string()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.place.at.into()
+    }
+
+    /// The month that is billed now, as it is now.
+    async fn current_period(&self, ctx: &Context<'_>) -> Result<PeriodUsage> {
+        let organisation = loader::organisation(ctx, self.organisation_id).await?;
+        Ok(PeriodUsage(access::services(ctx)?.usage.current_period(&organisation).await?))
+    }
+
+    /// The kinds of channel whose usage changed.
+    async fn changed(&self) -> Vec<ChannelKind> {
+        self.kinds.iter().copied().map(Into::into).collect()
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct EventSubscription;
 
@@ -113,6 +148,31 @@ impl EventSubscription {
             ready(match event {
                 Ok((place, Event { organisation_id, fact: Fact::AccountUsageChanged { channel_id, dates }, .. })) => {
                     Some(Ok(AccountUsageChanged { place, organisation_id, channel_id, dates }))
+                }
+                Ok(_) => None,
+                Err(fault) => Some(Err(fault)),
+            })
+        });
+        Ok(changes.boxed())
+    }
+
+    /// Tells when usage is recorded, corrected or priced anew; what is written in one transaction is one event.
+    async fn usage_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The organisation; an organisation's own token may leave it out.")] organisation_id: Option<
+            ID,
+        >,
+        #[graphql(desc = "The cursor of the last event seen: what came since is sent first.")] after: Option<String>,
+    ) -> Result<BoxStream<'static, Result<UsageChanged>>> {
+        let access = access::reader(ctx)?;
+        let organisation = access.organisation("organisationId", organisation_id.as_ref()).await?;
+        let follow = Follow::Organisation(organisation.id);
+        let events = watch(access, follow, after.as_deref(), FactKind::UsageChanged).await?;
+        let changes = events.filter_map(|event| {
+            ready(match event {
+                Ok((place, Event { organisation_id, fact: Fact::UsageChanged { kinds }, .. })) => {
+                    Some(Ok(UsageChanged { place, organisation_id, kinds }))
                 }
                 Ok(_) => None,
                 Err(fault) => Some(Err(fault)),

@@ -21,6 +21,7 @@ pub mod organisation;
 pub mod recording;
 mod price;
 pub mod schedule;
+pub mod usage;
 pub mod wake;
 pub mod webhook;
 
@@ -47,6 +48,7 @@ pub struct Services {
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
     pub audit: audit::AuditService,
+    pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
     pub clock: SharedClock,
 }
@@ -65,6 +67,7 @@ impl Services {
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
+            usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
             clock: Arc::clone(core.clock()),
         }

@@ -1,5 +1,7 @@
 //! The counters beside the ledger in the database.
 
+pub mod customer_day;
+pub mod hour;
 mod period;
 
-pub use period::{of_billing_month, of_usage_months};
+pub use period::{of_billing_month, of_usage_months, rates_of_usage_months};

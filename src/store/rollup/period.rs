@@ -48,6 +48,22 @@ pub async fn of_usage_months(
     read_all(query.order_by_asc(Column::UsageMonth).all(db).await?, |row| read_row(&row))
 }
 
+/// The rates at which anything was used in `first` to `last`, in no particular order.
+pub async fn rates_of_usage_months(
+    db: &impl Db,
+    organisation: OrganisationId,
+    first: Month,
+    last: Month,
+) -> Result<Vec<RateId>, StoreError> {
+    let query = of(organisation)
+        .filter(Column::BillingMonth.gte(first.first_day()))
+        .filter(Column::UsageMonth.between(first.first_day(), last.first_day()))
+        .filter(Column::RateId.ne(uuid::Uuid::nil()));
+    let ids = query.select_only().column(Column::RateId).distinct();
+    let ids: Vec<uuid::Uuid> = ids.into_tuple().all(db).await?;
+    Ok(ids.into_iter().map(RateId::from_uuid).collect())
+}
+
 fn of(organisation: OrganisationId) -> Select<Entity> {
     Entity::find().filter(Column::OrganisationId.eq(organisation.uuid()))
 }
