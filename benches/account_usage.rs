@@ -136,6 +136,7 @@ impl Bench {
             keys: MasterKeys::ephemeral(),
             lease: Arc::new(OneNode),
             scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
+            ledger: wabacus::service::LedgerOptions::default(),
         });
         let jobs = Arc::new(Registry::default().with(Backfill));
         let services = Services::new(&core, jobs, Arc::new(Nobody));

@@ -22,7 +22,7 @@ use crate::service::access::AccessService;
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, Registry, Retention, RetentionOptions};
 use crate::service::wake::SchedulerView as _;
-use crate::service::{Core, CoreParts, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services};
+use crate::service::{Core, CoreParts, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services};
 use crate::store::{Store, StoreError};
 
 /// What a test may put in the place of the real thing.
@@ -70,6 +70,7 @@ struct Foundation {
     bsp: bsp::Options,
     keys: MasterKeys,
     scheduling: SchedulingOptions,
+    ledger: LedgerOptions,
 }
 
 /// A running server.
@@ -93,7 +94,7 @@ impl App {
         // Asked for before the database is touched: who forgot the key has changed nothing.
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
-        let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling };
+        let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger: config.ledger };
         let core = core(store.clone(), foundation, &wiring.clock)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
@@ -170,7 +171,7 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
 pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
     let store = open_store(&config).await?;
     let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
-    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling };
+    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger: config.ledger };
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock)?))
 }
@@ -184,6 +185,7 @@ fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
         keys: foundation.keys,
         scheduling: foundation.scheduling,
+        ledger: foundation.ledger,
         lease: Arc::new(OneNode),
     }))
 }

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 use crate::domain::job::RetryPolicy;
 use crate::service::job::RetentionOptions;
-use crate::service::{MasterKeys, SchedulingOptions};
+use crate::service::{LedgerOptions, MasterKeys, SchedulingOptions};
 use crate::{bsp, graphql, http, scheduler, store, telemetry};
 
 pub use reader::{BadSetting, Listed, Source};
@@ -30,6 +30,7 @@ pub struct Config {
     pub bsp: bsp::Options,
     pub scheduler: scheduler::Options,
     pub scheduling: SchedulingOptions,
+    pub ledger: LedgerOptions,
     pub retention: RetentionOptions,
     pub telemetry: telemetry::Options,
     /// `None`: not set, so nothing can be sealed or opened.
@@ -74,6 +75,7 @@ impl Config {
             bsp: bsp_options(&mut reader),
             scheduler: scheduler_options(&mut reader),
             scheduling: scheduling_options(&mut reader),
+            ledger: ledger_options(&mut reader),
             retention: retention_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
             keys: reader.take(
@@ -292,6 +294,11 @@ fn scheduling_options(reader: &mut Reader) -> SchedulingOptions {
                 .take(setting("RETRY_CAP_SECONDS", "3600", "longest delay before any attempt"), seconds(1..=86_400)),
         },
     }
+}
+
+fn ledger_options(reader: &mut Reader) -> LedgerOptions {
+    let late = setting("LATE_WINDOW_DAYS", "34", "how many days after it happened usage may still be recorded");
+    LedgerOptions { late_window: TimeDelta::days(reader.take(late, number(1..=3_650))) }
 }
 
 fn retention_options(reader: &mut Reader) -> RetentionOptions {

@@ -101,6 +101,7 @@ fn dispatch(store: Store, clock: &ManualClock, job: EmptyJob) -> DispatchService
         keys: MasterKeys::ephemeral(),
         lease: Arc::new(OneNode),
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
+        ledger: wabacus::service::LedgerOptions::default(),
     });
     DispatchService::new(core, Arc::new(Registry::default().with(job)))
 }

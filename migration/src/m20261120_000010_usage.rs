@@ -37,8 +37,8 @@ impl MigrationTrait for Migration {
             .col(uuid("organisation_id"))
             .col(date("date"))
             .col(uuid("customer_id"))
-            .col(big_integer("cost_nanos"))
-            .col(big_integer("records"))
+            .col(sum("cost_nanos"))
+            .col(sum("records"))
             .primary_key(Index::create().col("organisation_id").col("date").col("customer_id"))
             .to_owned();
         manager.create_table(customer_day).await
@@ -109,8 +109,14 @@ async fn create_rollup(
     key: impl Iterator<Item = &'static str>,
 ) -> Result<(), DbErr> {
     for column in ["quantity_micros", "cost_nanos", "records", "unpriced"] {
-        table.col(big_integer(column));
+        table.col(sum(column));
     }
     table.primary_key(key.fold(&mut Index::create(), |index, column| index.col(column)));
     manager.create_table(table).await
+}
+
+/// A sum that grows in place. Beyond 64 bits SQLite would go on with a float, which is out of this range, and so is refused as PostgreSQL
+/// refuses it.
+fn sum(column: &'static str) -> ColumnDef {
+    big_integer(column).check(Expr::col(column).between(-i64::MAX, i64::MAX)).take()
 }

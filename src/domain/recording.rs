@@ -280,7 +280,11 @@ mod tests {
             (Outbound, Completed, -1, "call.durationSeconds"),
             (Outbound, Completed, i64::MAX, "call.durationSeconds"),
         ] {
-            assert_eq!(told(call(said("call"), direction, status, seconds)), expected, "{direction} {status} {seconds}");
+            assert_eq!(
+                told(call(said("call"), direction, status, seconds)),
+                expected,
+                "{direction} {status} {seconds}"
+            );
         }
     }
 

@@ -1,5 +1,7 @@
 //! The ledger's records: what is counted, what a record says, and what becomes of one that is handed in.
 
+mod draft;
+
 use std::fmt;
 
 use chrono::NaiveDate;
@@ -14,6 +16,7 @@ use super::input::BadInput;
 use super::money::Money;
 use super::period::Month;
 use super::quantity::Quantity;
+pub use draft::{Draft, METADATA_BYTES_MAX, QUANTITY_MAX, parse_quantity};
 
 /// What of a channel kind is counted, such as `minute` or `message`: 1 to 50 lower-case letters, digits, dots, hyphens, underscores.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,19 +92,47 @@ pub enum Outcome {
     /// It is in the ledger.
     Recorded(Box<UsageRecord>),
     /// It was in the ledger already, with the same content; the record that is there.
-    Duplicate(Box<UsageRecord>),
+    Duplicate(UsageRecordId),
     /// Its idempotency key is taken by another content; the record that is there.
-    Conflict(Box<UsageRecord>),
+    Conflict(UsageRecordId),
     /// It is nothing that is counted, such as an incoming call.
     Skipped(String),
     /// It cannot be recorded.
-    Rejected(BadInput),
+    Rejected(Refusal),
+}
+
+/// Why something cannot be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    BadInput(#[from] BadInput),
+    /// What `field` names is not there, or belongs to somebody else.
+    #[error("{field}: there is no such {noun}")]
+    NotFound { field: String, noun: &'static str },
+}
+
+impl Refusal {
+    /// The stable code that the API shows.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BadInput(_) => "BAD_USER_INPUT",
+            Self::NotFound { .. } => "NOT_FOUND",
+        }
+    }
+
+    /// The field that is wrong, as the caller spelt it.
+    pub fn field(&self) -> &str {
+        match self {
+            Self::BadInput(bad) => &bad.field,
+            Self::NotFound { field, .. } => field,
+        }
+    }
 }
 
 /// A record that was checked and is about to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUsage {
-    /// 1 to 255 characters, unique within the organisation.
+    /// Unique within the organisation.
     pub idempotency_key: String,
     pub resource: Resource,
     pub resource_id: Option<String>,
@@ -120,23 +151,26 @@ impl NewUsage {
     /// What tells one content from another under the same key: the first sixteen bytes of a SHA-256 over everything that the sender said.
     pub fn content_hash(&self) -> [u8; 16] {
         let resource = &self.resource;
-        // Each part is preceded by its length, so that no two contents read alike.
-        let parts = [
-            resource.kind.code().to_owned(),
-            resource.resource_type.code().to_owned(),
-            resource.category.map_or(String::new(), |category| category.code().to_owned()),
-            resource.country.map_or(String::new(), |country| country.code().to_owned()),
-            self.resource_id.clone().unwrap_or_default(),
-            self.channel_id.map(|id| id.to_string()).unwrap_or_default(),
-            self.customer_id.map(|id| id.to_string()).unwrap_or_default(),
-            self.quantity.micros().to_string(),
-            if self.occurred_at_given { self.occurred_at.timestamp_micros().to_string() } else { String::new() },
-            self.metadata.clone().unwrap_or_default(),
+        let occurred_at = self.occurred_at_given.then(|| self.occurred_at.timestamp_micros().to_be_bytes());
+        let (channel, customer) = (self.channel_id.map(ChannelId::uuid), self.customer_id.map(CustomerId::uuid));
+        let quantity = self.quantity.micros().to_be_bytes();
+        let parts: [&[u8]; 10] = [
+            resource.kind.code().as_bytes(),
+            resource.resource_type.code().as_bytes(),
+            resource.category.map_or("", UsageCategory::code).as_bytes(),
+            resource.country.as_ref().map_or("", Country::code).as_bytes(),
+            self.resource_id.as_deref().unwrap_or_default().as_bytes(),
+            channel.as_ref().map_or(&[], |id| id.as_bytes()),
+            customer.as_ref().map_or(&[], |id| id.as_bytes()),
+            &quantity,
+            occurred_at.as_ref().map_or(&[], |bytes| bytes),
+            self.metadata.as_deref().unwrap_or_default().as_bytes(),
         ];
         let mut hasher = Sha256::new();
+        // Each part is preceded by its length, so that no two contents read alike.
         for part in parts {
             hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hasher.update(part.as_bytes());
+            hasher.update(part);
         }
         let mut hash = [0; 16];
         hash.iter_mut().zip(hasher.finalize()).for_each(|(to, from)| *to = from);

@@ -65,6 +65,7 @@ impl From<ServiceError> for Fault {
             | ServiceError::NotFound(_)
             | ServiceError::Conflict(_)
             | ServiceError::Fenced
+            | ServiceError::Busy(_)
             | ServiceError::Upstream(_) => Self::new(code, error.to_string()),
         }
     }

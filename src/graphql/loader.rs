@@ -14,9 +14,10 @@ use super::error::{Fault, Result};
 use crate::domain::account_usage::UsageDetail;
 use crate::domain::channel::Channel;
 use crate::domain::customer::Customer;
-use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, PayloadId, ScheduleId};
+use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, PayloadId, ScheduleId, UsageRecordId};
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::organisation::Organisation;
+use crate::domain::usage::UsageRecord;
 use crate::service::Services;
 use crate::service::account_usage::PayloadFacts;
 
@@ -92,6 +93,19 @@ pub(super) async fn last_run(ctx: &Context<'_>, schedule: ScheduleId) -> Result<
     of(ctx)?.load_one(LastRunOf(schedule)).await
 }
 
+/// The record that a recorded outcome names.
+pub(super) async fn usage_record(ctx: &Context<'_>, id: UsageRecordId) -> Result<UsageRecord> {
+    of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
+}
+
+/// Whether a record of the ledger was taken away.
+pub(super) async fn voided(ctx: &Context<'_>, id: UsageRecordId) -> Result<bool> {
+    Ok(of(ctx)?.load_one(VoidOf(id)).await?.is_some())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct VoidOf(UsageRecordId);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct DayOf {
     channel: ChannelId,
@@ -128,6 +142,26 @@ impl Loader<CustomerId> for Batch {
 
     async fn load(&self, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Customer>> {
         Ok(self.0.customer.find_many(ids).await?)
+    }
+}
+
+impl Loader<UsageRecordId> for Batch {
+    type Value = UsageRecord;
+    type Error = Fault;
+
+    async fn load(&self, ids: &[UsageRecordId]) -> Result<HashMap<UsageRecordId, UsageRecord>> {
+        Ok(self.0.ledger.find_many(ids).await?)
+    }
+}
+
+impl Loader<VoidOf> for Batch {
+    type Value = ();
+    type Error = Fault;
+
+    async fn load(&self, records: &[VoidOf]) -> Result<HashMap<VoidOf, ()>> {
+        let ids: Vec<_> = records.iter().map(|record| record.0).collect();
+        let voided = self.0.ledger.voided(&ids).await?;
+        Ok(voided.into_iter().map(|id| (VoidOf(id), ())).collect())
     }
 }
 

@@ -12,6 +12,7 @@ use super::job_run::JobRun;
 use super::organisation::Organisation;
 use super::schedule::ScheduledJob;
 use super::token::Token;
+use super::usage_record::UsageRecord;
 use crate::domain::audit;
 use crate::domain::id::{AnyId, AuditEntryId};
 use crate::domain::page::PageRequest;
@@ -28,6 +29,7 @@ pub(super) enum Node {
     JobRun(JobRun),
     AuditEntry(AuditEntry),
     Customer(Customer),
+    UsageRecord(UsageRecord),
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +88,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         AnyId::PlanId(_) => Err(Fault::not_found("plan")),
         AnyId::RateId(_) => Err(Fault::not_found("rate")),
-        AnyId::UsageRecordId(_) => Err(Fault::not_found("usage record")),
+        AnyId::UsageRecordId(id) => {
+            let found = services.ledger.find(id).await?;
+            access.seen("usage record", found, |found| found.organisation_id).map(UsageRecord).map(Node::from)
+        }
         AnyId::CreditGrantId(_) | AnyId::CreditEntryId(_) => Err(Fault::not_found("credit")),
         AnyId::InvoiceId(_) => Err(Fault::not_found("invoice")),
         AnyId::InvoiceLineId(_) => Err(Fault::not_found("invoice line")),

@@ -12,13 +12,16 @@ use super::job_run::{self, JobRun, JobRunState};
 use super::period_usage::PeriodUsage;
 use super::scalar::{Date, DateTime, Month, int};
 use super::schedule::{JobKind, ScheduledJob};
+use super::usage_record::{self, UsageRecord};
 use super::usage_stats::UsageStats;
 use super::usage_summary::{UsageSummary, UsageTotals};
-use crate::domain::id::{ChannelId, OrganisationId};
+use crate::domain::id::{ChannelId, CustomerId, OrganisationId};
 use crate::domain::input::BadInput;
 use crate::domain::organisation;
 use crate::domain::period::DateRange;
+use crate::domain::usage::ResourceType;
 use crate::service::job_run::RANGE_DAYS_MAX;
+use crate::service::ledger::Filter as UsageFilter;
 use crate::service::organisation::{Filter, NewOrganisation, Order, OrganisationChange, Place};
 use crate::service::usage;
 
@@ -114,6 +117,38 @@ impl Organisation {
         Ok(months.into_iter().map(MonthlyUsage).collect())
     }
 
+    /// The records of its ledger, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a list that is paged and filtered by all that a record is told apart by"
+    )]
+    async fn usage_records(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only what was used then or later.")] from: Option<DateTime>,
+        #[graphql(desc = "Only what was used before.")] to: Option<DateTime>,
+        #[graphql(desc = "Only what was used on channels of this kind.")] kind: Option<ChannelKind>,
+        #[graphql(desc = "Only this, such as `minute`.")] resource_type: Option<String>,
+        #[graphql(desc = "Only what was used for this customer.")] customer_id: Option<ID>,
+        #[graphql(desc = "Only what was used on this channel.")] channel_id: Option<ID>,
+        #[graphql(desc = "True: only what has no price; false: only what has one.")] unpriced: Option<bool>,
+    ) -> Result<Connection<UsageRecord>> {
+        let resource_type = resource_type.map(|text| ResourceType::parse("resourceType", &text)).transpose()?;
+        let filter = UsageFilter {
+            from: from.map(|from| from.read("from")).transpose()?,
+            to: to.map(|to| to.read("to")).transpose()?,
+            kind: kind.map(Into::into),
+            resource_type,
+            customer_id: self.own_customer(ctx, customer_id).await?,
+            channel_id: self.own_channel(ctx, channel_id).await?,
+            unpriced,
+        };
+        usage_record::page(access::services(ctx)?, self.0.id, &filter, PageArguments::forward(first, after)).await
+    }
+
     /// Its recurring jobs.
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn scheduled_jobs(&self, ctx: &Context<'_>) -> Result<Vec<ScheduledJob>> {
@@ -181,6 +216,15 @@ impl Organisation {
         let channel = access::services(ctx)?.channel.find(id).await?;
         let own = channel.filter(|channel| channel.organisation_id == self.0.id);
         own.map(|channel| Some(channel.id)).ok_or_else(|| Fault::not_found("channel"))
+    }
+
+    /// The same for the customer that `customerId` names.
+    async fn own_customer(&self, ctx: &Context<'_>, id: Option<ID>) -> Result<Option<CustomerId>> {
+        let Some(id) = id else { return Ok(None) };
+        let id = CustomerId::parse("customerId", &id)?;
+        let customer = access::services(ctx)?.customer.find(id).await?;
+        let own = customer.filter(|customer| customer.organisation_id == self.0.id);
+        own.map(|customer| Some(customer.id)).ok_or_else(|| Fault::not_found("customer"))
     }
 }
 

@@ -47,6 +47,11 @@ impl From<Instant> for DateTime {
 }
 
 impl DateTime {
+    /// The text as it was sent.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     /// The instant that the argument `field` holds.
     pub(super) fn read(&self, field: &str) -> Result<Instant> {
         let instant = chrono::DateTime::parse_from_rfc3339(&self.0)
@@ -138,6 +143,18 @@ impl From<Money> for Decimal {
 impl From<Quantity> for Decimal {
     fn from(quantity: Quantity) -> Self {
         Self(quantity.to_string())
+    }
+}
+
+impl Decimal {
+    /// 1.
+    pub(super) fn one() -> Self {
+        Self("1".to_owned())
+    }
+
+    /// The text as it was sent.
+    pub(super) fn into_text(self) -> String {
+        self.0
     }
 }
 

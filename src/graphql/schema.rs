@@ -8,6 +8,7 @@ use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::customer::CustomerMutation;
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
+use super::ledger::LedgerMutation;
 use super::loader;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
@@ -16,6 +17,7 @@ use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
 use super::subscription::EventSubscription;
 use super::token::{Token, TokenMutation, TokenQuery};
+use super::usage_record::UsageRecord;
 use super::viewer::ViewerQuery;
 use super::webhook::WebhookMutation;
 use crate::domain::input::BadInput;
@@ -46,6 +48,7 @@ pub struct Mutation(
     CustomerMutation,
     RecordingMutation,
     WebhookMutation,
+    LedgerMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
@@ -100,6 +103,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<JobRun>>("A page of runs.")
         .override_output_type_description::<Connection<Token>>("A page of access tokens.")
         .override_output_type_description::<Connection<AuditEntry>>("A page of what admins did.")
+        .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
 }
 
 /// The schema over `services`.

@@ -85,7 +85,7 @@ pub(super) fn service_error(error: &ServiceError) -> HttpResponse {
         ServiceError::NotFound(_) => StatusCode::NOT_FOUND,
         ServiceError::Conflict(_) => StatusCode::CONFLICT,
         ServiceError::Upstream(_) => StatusCode::BAD_GATEWAY,
-        ServiceError::Fenced | ServiceError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ServiceError::Fenced | ServiceError::Busy(_) | ServiceError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         ServiceError::Internal(_) => {
             let id = format!("{:032x}", rand::random::<u128>());
             tracing::error!(error.id = %id, "a request could not be answered: {}", chain(error));

@@ -16,7 +16,7 @@ impl From<ServiceError> for WorkError {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Fenced => Self::Fenced(Box::new(error)),
-            ServiceError::Unavailable(_) => Self::Unavailable(Box::new(error)),
+            ServiceError::Busy(_) | ServiceError::Unavailable(_) => Self::Unavailable(Box::new(error)),
             ServiceError::BadInput(_)
             | ServiceError::Unauthenticated
             | ServiceError::Forbidden(_)

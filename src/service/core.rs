@@ -34,6 +34,19 @@ impl Default for SchedulingOptions {
     }
 }
 
+/// How usage is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerOptions {
+    /// How long after it happened usage may be recorded, but by a backfill.
+    pub late_window: TimeDelta,
+}
+
+impl Default for LedgerOptions {
+    fn default() -> Self {
+        Self { late_window: TimeDelta::days(34) }
+    }
+}
+
 /// What a [`Core`] is made of.
 #[derive(Debug)]
 pub struct CoreParts {
@@ -44,6 +57,7 @@ pub struct CoreParts {
     pub bsps: Bsps,
     pub keys: MasterKeys,
     pub scheduling: SchedulingOptions,
+    pub ledger: LedgerOptions,
     pub lease: Arc<dyn Lease>,
 }
 
@@ -103,6 +117,10 @@ impl Core {
 
     pub(crate) fn prices(&self) -> &PriceBooks {
         &self.prices
+    }
+
+    pub(crate) fn ledger(&self) -> &LedgerOptions {
+        &self.parts.ledger
     }
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {

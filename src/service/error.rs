@@ -26,6 +26,9 @@ pub enum ServiceError {
     /// A BSP did not answer as it should.
     #[error("{0}")]
     Upstream(String),
+    /// There is more to do than can be; the same will work later.
+    #[error("{0}")]
+    Busy(&'static str),
     /// The same may work later.
     #[error("a part of the server is not available, try again later")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -44,7 +47,7 @@ impl ServiceError {
             Self::NotFound(_) => "NOT_FOUND",
             Self::Conflict(_) => "CONFLICT",
             Self::Upstream(_) => "UPSTREAM",
-            Self::Fenced | Self::Unavailable(_) => "UNAVAILABLE",
+            Self::Fenced | Self::Busy(_) | Self::Unavailable(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -55,6 +58,7 @@ impl From<StoreError> for ServiceError {
         match error {
             StoreError::Unique { what } => Self::Conflict(format!("{what} is taken already")),
             StoreError::Fenced => Self::Fenced,
+            StoreError::Overflow => Self::Conflict("a sum would be too large to be kept".to_owned()),
             error @ StoreError::Unavailable(_) => Self::Unavailable(error.into()),
             error @ (StoreError::Corrupt { .. } | StoreError::Other(_)) => Self::Internal(error.into()),
         }

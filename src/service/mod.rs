@@ -17,6 +17,7 @@ pub mod event;
 pub mod job;
 pub mod job_run;
 mod lease;
+pub mod ledger;
 pub mod organisation;
 pub mod recording;
 mod price;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, SchedulingOptions};
+pub use self::core::{Core, CoreParts, LedgerOptions, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -47,6 +48,9 @@ pub struct Services {
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub ledger: ledger::LedgerService,
+    pub recording: recording::RecordingService,
+    pub webhook: webhook::WebhookService,
     pub audit: audit::AuditService,
     pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
@@ -56,6 +60,7 @@ pub struct Services {
 impl Services {
     /// Puts the services together. `jobs` are the kinds of jobs that this program can run.
     pub fn new(core: &Arc<Core>, jobs: Arc<job::Registry>, scheduler: Arc<dyn wake::SchedulerView>) -> Self {
+        let ledger = ledger::LedgerService::new(Arc::clone(core));
         Self {
             access: access::AccessService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
@@ -66,6 +71,9 @@ impl Services {
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
+            ledger,
+            webhook: webhook::WebhookService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
             usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,

@@ -165,6 +165,7 @@ fn taken(error: StoreError) -> ServiceError {
         }
         error @ (StoreError::Unavailable(_)
         | StoreError::Fenced
+        | StoreError::Overflow
         | StoreError::Corrupt { .. }
         | StoreError::Other(_)) => error.into(),
     }

@@ -133,7 +133,8 @@ impl RecordingService {
             recorded = self.ledger.record(&Caller::command_line(), organisation, drafts, Window::Live).await?;
         }
         let mut recorded = recorded.into_iter();
-        let outcomes: Option<Vec<_>> = outcomes.into_iter().map(|outcome| outcome.or_else(|| recorded.next())).collect();
+        let outcomes: Option<Vec<_>> =
+            outcomes.into_iter().map(|outcome| outcome.or_else(|| recorded.next())).collect();
         outcomes.ok_or_else(|| ServiceError::Internal("a call has no outcome".into()))
     }
 

@@ -5,10 +5,7 @@ use std::collections::HashSet;
 use entity::call_detail::{ActiveModel, Column, Entity, Model};
 use entity::usage_record;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    Select,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, Select};
 use serde_json::{Map, Value};
 
 use super::keyset::{Keyset, placed};

@@ -16,6 +16,9 @@ pub enum StoreError {
     /// Another node took over this work; nothing of it may be written any more.
     #[error("the lease was taken over by another node")]
     Fenced,
+    /// A sum that a row holds would no longer fit.
+    #[error("a sum is too large")]
+    Overflow,
     /// A row holds something that this program never writes.
     #[error("the database holds something unreadable: {what}")]
     Corrupt { what: String },
@@ -33,6 +36,7 @@ impl From<DbErr> for StoreError {
                 match of_driver(cause) {
                     Meaning::Unique(what) => Self::Unique { what },
                     Meaning::Unavailable => Self::Unavailable(error),
+                    Meaning::Overflow => Self::Overflow,
                     Meaning::Other => Self::Other(error),
                 }
             }
@@ -64,6 +68,7 @@ impl From<DbErr> for StoreError {
 enum Meaning {
     Unique(String),
     Unavailable,
+    Overflow,
     Other,
 }
 
@@ -96,7 +101,13 @@ fn of_database(error: &dyn DatabaseError) -> Meaning {
     if error.kind() == ErrorKind::UniqueViolation {
         return Meaning::Unique(unique_key(error));
     }
+    // The only checks are those that hold sums within 64 bits, beyond which SQLite would go on with a float.
+    if error.kind() == ErrorKind::CheckViolation {
+        return Meaning::Overflow;
+    }
     match error.code().as_deref().unwrap_or_default() {
+        // PostgreSQL: a number is out of range.
+        "22003" => Meaning::Overflow,
         // PostgreSQL: connection lost, too few resources, shutting down, serialisation failed, deadlock, lock not available.
         // See its manual, appendix A.
         code if code.len() == 5 => {

@@ -21,6 +21,7 @@ pub mod rollup;
 mod row;
 pub mod schedule;
 pub mod token;
+pub mod usage;
 pub mod webhook_secret;
 
 pub use connection::{Options, Store, Transaction};

@@ -26,9 +26,8 @@ pub async fn replace(
     now: Instant,
 ) -> Result<(), StoreError> {
     let row = Model { organisation_id: organisation.uuid(), sealed: secret.0.clone(), created_at: now };
-    let on_conflict = OnConflict::column(Column::OrganisationId)
-        .update_columns([Column::Sealed, Column::CreatedAt])
-        .to_owned();
+    let on_conflict =
+        OnConflict::column(Column::OrganisationId).update_columns([Column::Sealed, Column::CreatedAt]).to_owned();
     row::insert::<_, ActiveModel>(db, vec![row], Some(on_conflict)).await?;
     Ok(())
 }

@@ -37,7 +37,8 @@ fn call(resource_id: &str, hours: i64) -> CallDetail {
 }
 
 async fn the_last_word_of_a_call_holds_and_whom_it_was_with_stays(database: &Database) {
-    let (ours, theirs) = (stored_organisation(database, "ours").await.id, stored_organisation(database, "theirs").await.id);
+    let (ours, theirs) =
+        (stored_organisation(database, "ours").await.id, stored_organisation(database, "theirs").await.id);
     let asha = NewCustomer {
         phone: PhoneNumber::parse("phone", "+919800000001").expect("a number"),
         name: None,
@@ -49,7 +50,8 @@ async fn the_last_word_of_a_call_holds_and_whom_it_was_with_stays(database: &Dat
     let db = database.store.read();
     let customer = store::customer::find_by_phone(db, ours, &[asha.phone]).await.unwrap()[0].id;
     let first = CallDetail { status: CallStatus::Busy, country: None, ..call("CA-1", 0) };
-    let other = CallDetail { customer_id: Some(customer), channel_id: Some(ChannelId::generate(now())), ..call("CA-2", 0) };
+    let other =
+        CallDetail { customer_id: Some(customer), channel_id: Some(ChannelId::generate(now())), ..call("CA-2", 0) };
     write!(database, |tx| store::call_detail::upsert(&tx, ours, &[other.clone(), first.clone()], now())).unwrap();
     let again = CallDetail { customer_id: Some(customer), ..call("CA-1", 1) };
     let without = CallDetail { customer_id: None, channel_id: None, ..other.clone() };
@@ -82,7 +84,8 @@ async fn calls_are_read_in_the_order_of_their_time_page_by_page(database: &Datab
 }
 
 async fn an_organisation_has_one_webhook_secret(database: &Database) {
-    let (ours, theirs) = (stored_organisation(database, "ours").await.id, stored_organisation(database, "theirs").await.id);
+    let (ours, theirs) =
+        (stored_organisation(database, "ours").await.id, stored_organisation(database, "theirs").await.id);
     let secret = |byte: u8| SealedSecret(vec![byte; 40]);
     for byte in [1, 2] {
         write!(database, |tx| store::webhook_secret::replace(&tx, ours, &secret(byte), now())).unwrap();

@@ -107,7 +107,10 @@ async fn a_signed_call_is_recorded_with_its_customer_and_line_and_a_replay_chang
     assert_eq!(records.len(), 1);
     let record = &records[0];
     assert_eq!((&record["id"], &record["quantity"]), (&answer["results"][0]["recordId"], &json!("1.5")));
-    assert_eq!((&record["customer"]["phone"], &record["channel"]["name"]), (&json!("+919800000001"), &json!("Front desk")));
+    assert_eq!(
+        (&record["customer"]["phone"], &record["channel"]["name"]),
+        (&json!("+919800000001"), &json!("Front desk"))
+    );
     assert_eq!((&record["metadata"], &record["country"]), (&body["metadata"], &json!("IN")));
 
     let (status, again) = delivery.send(&world).await;

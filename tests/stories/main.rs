@@ -17,6 +17,7 @@ mod expired_token;
 mod failing_channel;
 mod interakt;
 mod kill;
+mod ledger;
 mod ledger_backfill;
 mod new_organisation;
 mod overlap;

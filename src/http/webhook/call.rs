@@ -153,7 +153,10 @@ mod tests {
         assert_eq!((read.field.as_str(), read.call.resource_id.as_str()), ("call", "CA-7"));
         assert_eq!((read.call.direction, read.call.status), (Direction::Outbound, CallStatus::NoAnswer));
         assert_eq!(read.call.occurred_at.to_rfc3339(), "2026-06-05T06:30:00.123456+00:00");
-        assert_eq!((read.their_number().map(|phone| phone.to_string()).as_deref(), read.our_number()), (Some("+919800000001"), None));
+        assert_eq!(
+            (read.their_number().map(|phone| phone.to_string()).as_deref(), read.our_number()),
+            (Some("+919800000001"), None)
+        );
     }
 
     #[test]
@@ -179,7 +182,7 @@ mod tests {
             assert_eq!(read[1].as_ref().unwrap_err().field, field);
         }
         for body in ["", "{", "7", "\"x\"", "null"] {
-            assert_eq!(super::read(body.as_bytes(), organisation()).unwrap_err().field, "body", "{body:?}");
+            assert_eq!(read(body.as_bytes(), organisation()).unwrap_err().field, "body", "{body:?}");
         }
     }
 }

@@ -93,9 +93,7 @@ async fn backfill_calls(
     let (mut counts, mut after) = (Counts::default(), None);
     loop {
         let calls = store::call_detail::page(read, organisation.id, period, after, BATCH).await?;
-        after = calls
-            .last()
-            .map(|call| Place { occurred_at: call.occurred_at, resource_id: call.resource_id.clone() });
+        after = calls.last().map(|call| Place { occurred_at: call.occurred_at, resource_id: call.resource_id.clone() });
         if after.is_none() {
             break;
         }

@@ -1,0 +1,147 @@
+//! The queues in which calls wait for each other, so that many share a transaction.
+//!
+//! A call is taken over by a task of its own when it begins to wait: a caller that goes away loses nothing, its own records neither.
+//! While one transaction is under way the next one gathers, so that the more there is to do, the more is done at once.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::group::{self, Answer, Batch};
+use crate::domain::id::OrganisationId;
+use crate::service::{Core, ServiceError};
+
+/// How many records may wait, in all lanes together.
+const WAITING_MAX: usize = 100_000;
+
+/// How many records share a transaction, but that a single call always fits.
+const GROUP_MAX: usize = 4_000;
+
+/// How many transactions may write at the same time on PostgreSQL. SQLite has one writer.
+const LANES_POSTGRES: usize = 4;
+
+/// A call that waits.
+#[derive(Debug)]
+struct Call {
+    batch: Batch,
+    answer: oneshot::Sender<Answer>,
+    /// Its room in the queue.
+    _room: OwnedSemaphorePermit,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    calls: VecDeque<Call>,
+    /// Somebody takes calls out until there are none.
+    is_drained: bool,
+}
+
+/// Where calls of some organisations wait.
+#[derive(Debug, Default)]
+struct Lane(Mutex<Waiting>);
+
+/// All of the queues. An organisation's calls are in one, in the order of their coming.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    lanes: Vec<Arc<Lane>>,
+    room: Arc<Semaphore>,
+    runtime: Option<Handle>,
+}
+
+impl Lanes {
+    pub(super) fn new(backend: &str) -> Self {
+        let count = if backend == "sqlite" { 1 } else { LANES_POSTGRES };
+        Self {
+            lanes: (0..count).map(|_| Arc::default()).collect(),
+            room: Arc::new(Semaphore::new(WAITING_MAX)),
+            runtime: Handle::try_current().ok(),
+        }
+    }
+
+    /// Waits until `batch` is committed.
+    pub(super) async fn record(&self, core: &Arc<Core>, batch: Batch) -> Answer {
+        let size = u32::try_from(batch.items.len()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(size);
+        let room = room.map_err(|_| ServiceError::Busy("too many records wait to be written, try again later"))?;
+        let lane = self.lane(batch.organisation);
+        let (answer, answered) = oneshot::channel();
+        if lane.push(Call { batch, answer, _room: room }) {
+            let drain = drain(Arc::clone(lane), Arc::clone(core));
+            // The runtime of a caller may end before that of the server does.
+            match &self.runtime {
+                Some(runtime) => drop(runtime.spawn(drain)),
+                None => drop(tokio::spawn(drain)),
+            }
+        }
+        answered.await.unwrap_or_else(|_| Err(ServiceError::Internal("the task that records came to an end".into())))
+    }
+
+    fn lane(&self, organisation: OrganisationId) -> &Arc<Lane> {
+        let (_, random) = organisation.uuid().as_u64_pair();
+        let lanes = u64::try_from(self.lanes.len()).unwrap_or(1);
+        let index = usize::try_from(random % lanes).unwrap_or(0);
+        &self.lanes[index]
+    }
+}
+
+impl Lane {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a call; whether somebody has to begin taking them out.
+    fn push(&self, call: Call) -> bool {
+        let mut waiting = self.waiting();
+        waiting.calls.push_back(call);
+        !std::mem::replace(&mut waiting.is_drained, true)
+    }
+
+    /// The calls of the next transaction; none: the taking out is over.
+    fn take(&self) -> Vec<Call> {
+        let mut waiting = self.waiting();
+        let mut taken = Vec::new();
+        let mut records = 0;
+        while let Some(call) = waiting.calls.pop_front() {
+            records += call.batch.items.len();
+            if records > GROUP_MAX && !taken.is_empty() {
+                waiting.calls.push_front(call);
+                break;
+            }
+            taken.push(call);
+        }
+        waiting.is_drained = !taken.is_empty();
+        taken
+    }
+}
+
+/// Ends the taking out where it does not end by itself: who waits hears of it, and the next call begins anew.
+struct Guard(Arc<Lane>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting();
+        if std::thread::panicking() {
+            waiting.calls.clear();
+            waiting.is_drained = false;
+        }
+    }
+}
+
+async fn drain(lane: Arc<Lane>, core: Arc<Core>) {
+    let guard = Guard(lane);
+    loop {
+        let calls = guard.0.take();
+        if calls.is_empty() {
+            return;
+        }
+        let (batches, callers): (Vec<_>, Vec<_>) =
+            calls.into_iter().map(|call| (call.batch, (call.answer, call._room))).unzip();
+        let answers = group::record(&core, batches).await;
+        for ((caller, _room), answer) in callers.into_iter().zip(answers) {
+            // One that went away has its records all the same.
+            drop(caller.send(answer));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a record costs and which month it is billed in, out of the price list, the plans and the months that are closed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{NaiveDate, Timelike as _};
+
+use crate::domain::clock::Instant;
+use crate::domain::event::Fact;
+use crate::domain::id::{OrganisationId, RateId};
+use crate::domain::money::{Money, Overflow};
+use crate::domain::period::{Month, Zone};
+use crate::domain::plan::{Assignments, PriceBook};
+use crate::domain::quantity::Quantity;
+use crate::domain::rollup::Rollups;
+use crate::domain::usage::{Resource, UsageRecord};
+
+/// What a record is stamped with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) rate_id: Option<RateId>,
+    pub(super) unit_price: Option<Money>,
+    pub(super) cost: Option<Money>,
+}
+
+/// The price of a record. Without a rate in force there is none; of a rate that depends on the period's quantity there is only the rate.
+pub(super) fn stamp(
+    prices: &PriceBook,
+    plans: Option<&Assignments>,
+    resource: &Resource,
+    date: NaiveDate,
+    quantity: Quantity,
+) -> Result<Stamp, Overflow> {
+    let plan = plans.and_then(|plans| plans.on(date));
+    let Some(rate) = plan.and_then(|plan| prices.find(plan, resource, date)) else { return Ok(Stamp::default()) };
+    let unit_price = rate.price.per_unit();
+    let cost = unit_price.map(|price| price.checked_mul(quantity).ok_or(Overflow)).transpose()?;
+    Ok(Stamp { rate_id: Some(rate.id), unit_price, cost })
+}
+
+/// The local day and hour of an instant. Where a day that has begun goes back behind its midnight, what is shown as the last hour of the
+/// day before is the first of this one.
+pub(super) fn local(zone: Zone, at: Instant) -> (NaiveDate, u8) {
+    let shown = at.with_timezone(&zone.tz());
+    let date = zone.date(at);
+    let hour = if shown.date_naive() == date { u8::try_from(shown.hour()).unwrap_or(0) } else { 0 };
+    (date, hour)
+}
+
+/// The first month, from that of `date` on, whose invoice still changes.
+pub(super) fn billing_month(closed: Option<&BTreeSet<Month>>, date: NaiveDate) -> Month {
+    let mut month = Month::of(date);
+    while closed.is_some_and(|closed| closed.contains(&month)) {
+        month = month.next();
+    }
+    month
+}
+
+/// What records change: the counters, and what is told of it.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub(super) rollups: Rollups,
+    /// By organisation: the kinds, and the resources that have no price.
+    told: BTreeMap<OrganisationId, (BTreeSet<crate::domain::channel::ChannelKind>, BTreeSet<String>)>,
+}
+
+impl Change {
+    /// Counts a new record in.
+    pub(super) fn add(&mut self, record: &UsageRecord) -> Result<(), Overflow> {
+        self.rollups.add(record)?;
+        let (kinds, unpriced) = self.told.entry(record.organisation_id).or_default();
+        kinds.insert(record.resource.kind);
+        if record.rate_id.is_none() && record.correction.is_none() {
+            unpriced.insert(format!("{}/{}", record.resource.kind, record.resource.resource_type));
+        }
+        Ok(())
+    }
+
+    /// Counts a record as it is now instead of as it was.
+    pub(super) fn replace(&mut self, before: &UsageRecord, now: &UsageRecord) -> Result<(), Overflow> {
+        self.rollups.remove(before)?;
+        self.rollups.add(now)?;
+        self.told.entry(now.organisation_id).or_default().0.insert(now.resource.kind);
+        Ok(())
+    }
+
+    /// The facts, once for each organisation.
+    pub(super) fn facts(&self) -> impl Iterator<Item = (OrganisationId, Fact)> {
+        self.told.iter().flat_map(|(organisation, (kinds, unpriced))| {
+            let changed = Fact::UsageChanged { kinds: kinds.iter().copied().collect() };
+            let resources: Vec<_> = unpriced.iter().cloned().collect();
+            let unpriced = (!resources.is_empty()).then_some(Fact::UsageUnpriced { resources });
+            std::iter::once(changed).chain(unpriced).map(|fact| (*organisation, fact))
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! The ledger's records in the database.
+
+mod correction;
+mod ground;
+mod list;
+mod record;
+mod write;
+
+pub use correction::{family, lock, unpriced, voided};
+pub use ground::{Ground, Owned, closed_months, customers, ground};
+pub use list::{Filter, Place, page};
+pub use record::{find_any, find_many};
+pub use write::{Taken, Written, insert, set_price};

@@ -1,0 +1,190 @@
+//! Records going in, many in a statement, and prices that come later.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use entity::usage_record::{Column, Entity};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, QuerySelect as _, Statement, Value};
+
+use super::record::{COLUMN_COUNT, COLUMNS, read_hash, values};
+use crate::domain::id::{OrganisationId, RateId, UsageRecordId};
+use crate::domain::money::Money;
+use crate::domain::period::Month;
+use crate::domain::usage::UsageRecord;
+use crate::store::row::{IDS_MAX, ROWS_MAX};
+use crate::store::{Db as _, StoreError, Transaction};
+
+/// What became of records that were to be inserted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// All of them are in.
+    All,
+    /// These idempotency keys were taken; those that are not here are in.
+    But(HashMap<OrganisationId, HashMap<String, Taken>>),
+}
+
+/// The record that has a key, and the hash of its content.
+pub type Taken = (UsageRecordId, [u8; 16]);
+
+impl Written {
+    /// Who had the key before.
+    pub fn taken(&self, organisation: OrganisationId, key: &str) -> Option<Taken> {
+        match self {
+            Self::All => None,
+            Self::But(taken) => taken.get(&organisation)?.get(key).copied(),
+        }
+    }
+}
+
+/// Inserts records whose idempotency key is not taken yet. A key may come once in `records`.
+///
+/// On PostgreSQL a key that another transaction is about to take is waited for: `records` have to come in the order of organisation and
+/// key, or two transactions may wait for each other.
+pub async fn insert(tx: &Transaction, records: &[&UsageRecord]) -> Result<Written, StoreError> {
+    let mut inserted = 0;
+    let mut rest = records;
+    while !rest.is_empty() {
+        let (batch, later) = rest.split_at(batch_size(rest.len()));
+        rest = later;
+        let mut bound: Vec<Value> = Vec::with_capacity(batch.len() * COLUMN_COUNT);
+        batch.iter().for_each(|record| bound.extend(values(record)));
+        let backend = tx.get_database_backend();
+        let done =
+            tx.execute_raw(Statement::from_sql_and_values(backend, statement(backend, batch.len()), bound)).await?;
+        inserted += usize::try_from(done.rows_affected()).unwrap_or(usize::MAX);
+    }
+    if inserted == records.len() { Ok(Written::All) } else { taken(tx, records).await.map(Written::But) }
+}
+
+/// How many of `left` rows go into the next statement. There are few sizes, so that the databases soon know every statement.
+fn batch_size(left: usize) -> usize {
+    const STEP: usize = 50;
+    match left {
+        0..STEP => left,
+        STEP..ROWS_MAX => left - left % STEP,
+        _ => ROWS_MAX,
+    }
+}
+
+/// The statement for so many rows; the one for a full batch is kept.
+fn statement(backend: DbBackend, rows: usize) -> String {
+    static FULL: LazyLock<[String; 2]> = LazyLock::new(|| [numbered(ROWS_MAX), marked(ROWS_MAX)]);
+    match (backend, rows) {
+        (DbBackend::Sqlite, ROWS_MAX) => FULL[1].clone(),
+        (DbBackend::Sqlite, rows) => marked(rows),
+        (_, ROWS_MAX) => FULL[0].clone(),
+        (_, rows) => numbered(rows),
+    }
+}
+
+/// With `?` for each value. SQLite would search a list of names for each numbered place, which takes a while for thousands.
+fn marked(rows: usize) -> String {
+    let row = format!("({})", vec!["?"; COLUMN_COUNT].join(","));
+    around(&vec![row; rows].join(","))
+}
+
+/// With `$1` and so on, as PostgreSQL wants it.
+fn numbered(rows: usize) -> String {
+    let mut places = String::with_capacity(rows * COLUMN_COUNT * 7);
+    for place in 0..rows * COLUMN_COUNT {
+        let open = match place % COLUMN_COUNT {
+            0 if place == 0 => "(",
+            0 => "),(",
+            _ => ",",
+        };
+        // Writing into a String cannot fail.
+        let _ = write!(places, "{open}${}", place + 1);
+    }
+    places.push(')');
+    around(&places)
+}
+
+fn around(places: &str) -> String {
+    format!(
+        "INSERT INTO usage_record ({COLUMNS}) VALUES {places} ON CONFLICT (organisation_id, idempotency_key) DO NOTHING"
+    )
+}
+
+/// Who has the keys of those of `records` that are not in.
+async fn taken(
+    tx: &Transaction,
+    records: &[&UsageRecord],
+) -> Result<HashMap<OrganisationId, HashMap<String, Taken>>, StoreError> {
+    let mut keys: HashMap<OrganisationId, Vec<&str>> = HashMap::new();
+    let mut ours: HashMap<(OrganisationId, &str), UsageRecordId> = HashMap::with_capacity(records.len());
+    for record in records {
+        keys.entry(record.organisation_id).or_default().push(&record.idempotency_key);
+        ours.insert((record.organisation_id, &record.idempotency_key), record.id);
+    }
+    let mut taken: HashMap<OrganisationId, HashMap<String, Taken>> = HashMap::new();
+    for (organisation, keys) in keys {
+        for keys in keys.chunks(IDS_MAX) {
+            let rows: Vec<(uuid::Uuid, String, Vec<u8>)> = Entity::find()
+                .filter(Column::OrganisationId.eq(organisation.uuid()))
+                .filter(Column::IdempotencyKey.is_in(keys.iter().copied()))
+                .select_only()
+                .columns([Column::Id, Column::IdempotencyKey, Column::ContentHash])
+                .into_tuple()
+                .all(tx)
+                .await?;
+            for (id, key, hash) in rows {
+                let id = UsageRecordId::from_uuid(id);
+                if ours.get(&(organisation, key.as_str())) != Some(&id) {
+                    taken.entry(organisation).or_default().insert(key, (id, read_hash(&hash)?));
+                }
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Gives records of an organisation that have no price the same price, and the month on whose invoice they are; how many had none.
+pub async fn set_price(
+    tx: &Transaction,
+    organisation: OrganisationId,
+    ids: &[UsageRecordId],
+    rate: RateId,
+    (unit_price, cost): (Option<Money>, Option<Money>),
+    billing_month: Month,
+) -> Result<u64, StoreError> {
+    let mut changed = 0;
+    for ids in ids.chunks(IDS_MAX) {
+        let done = Entity::update_many()
+            .col_expr(Column::RateId, Expr::value(rate.uuid()))
+            .col_expr(Column::UnitPriceNanos, Expr::value(unit_price.map(Money::nanos)))
+            .col_expr(Column::CostNanos, Expr::value(cost.map(Money::nanos)))
+            .col_expr(Column::BillingMonth, Expr::value(billing_month.first_day()))
+            .filter(Column::OrganisationId.eq(organisation.uuid()))
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+            .filter(Column::RateId.is_null())
+            .exec(tx)
+            .await?;
+        changed += done.rows_affected;
+    }
+    Ok(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_split_into_few_sizes_of_statements() {
+        let mut left = 1_387;
+        let sizes: Vec<_> = std::iter::from_fn(|| {
+            let size = batch_size(left);
+            left -= size;
+            (size > 0).then_some(size)
+        });
+        assert_eq!(sizes.collect::<Vec<_>>(), [500, 500, 350, 37]);
+    }
+
+    #[test]
+    fn a_statement_has_a_place_for_each_value() {
+        assert_eq!(marked(3).matches('?').count(), 3 * COLUMN_COUNT);
+        assert!(numbered(2).contains(&format!("${}) ON CONFLICT", 2 * COLUMN_COUNT)));
+        assert_eq!(COLUMNS.split(", ").count(), COLUMN_COUNT);
+    }
+}
