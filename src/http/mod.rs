@@ -26,6 +26,8 @@ mod graphql;
 mod guard;
 /// `Accept` and `Content-Type`.
 mod media;
+/// An invoice as a PDF.
+pub mod pdf;
 /// JSON of a GraphQL request, from a body, a query string or a WebSocket message.
 mod request;
 /// Plain HTTP beside the API: its routes, and who is calling them.
