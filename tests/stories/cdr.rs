@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::World;
 
@@ -239,9 +241,12 @@ async fn a_call_that_was_not_taken_at_first_counts_once_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_too_large_or_no_json_is_refused() {
     let world = World::begin().await;
-    let (shop, secret) = exchange(&world).await;
-    let large = json!({ "metadata": "x".repeat(1_100_000) });
-    assert_eq!(Delivery::signed(&world, &shop, &secret, &large).send(&world).await.0, 413);
+    let mut connection = TcpStream::connect(world.app().address()).await.expect("a connection");
+    let announced = b"POST /webhooks/cdr HTTP/1.1\r\nhost: wabacus\r\ncontent-type: application/json\r\ncontent-length: 2000000\r\n\r\n";
+    connection.write_all(announced).await.expect("the head is sent");
+    let mut status = [0; 12];
+    connection.read_exact(&mut status).await.expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 413");
     let client = reqwest::Client::new();
     let url = format!("{}/webhooks/cdr", world.url());
     let text = client.post(&url).body("call").send().await.expect("an answer");

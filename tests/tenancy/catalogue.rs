@@ -144,7 +144,8 @@ impl Catalogue {
 
     /// An argument or input field with a value, if it is required or leads to the id.
     fn argument(&self, value: &InputValueDefinition, id_at: Option<&[String]>) -> Option<String> {
-        if id_at.is_none() && !is_required(value) {
+        // A record without it is refused for that, whatever else it names.
+        if id_at.is_none() && !is_required(value) && value.name.node != "resourceId" {
             return None;
         }
         Some(format!("{}: {}", value.name.node, self.value(&value.ty.node, &value.name.node, id_at)))
