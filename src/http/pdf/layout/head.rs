@@ -27,7 +27,7 @@ const FACT_LINES_MAX: usize = 4;
 pub(super) fn draw(sheet: &mut Sheet, document: &Document, fonts: &Fonts) -> Twips {
     logo(sheet, MARGIN, TOP, 16);
     let wordmark = fonts.paragraph("Wabacus", WORDMARK, WIDTH / 2, 1);
-    sheet.write(wordmark, MARGIN + points(34), TOP + points(2), Align::Left);
+    sheet.write(wordmark, MARGIN + points(33), TOP + points(2), Align::Left);
 
     let right = MARGIN + WIDTH;
     let title = fonts.paragraph(&document.title, TITLE, WIDTH * 3 / 5, 2);
@@ -48,7 +48,8 @@ pub(super) fn draw(sheet: &mut Sheet, document: &Document, fonts: &Fonts) -> Twi
 /// An abacus, drawn on a grid of 32 by 32 cells of `unit` each.
 pub(super) fn logo(sheet: &mut Sheet, left: Twips, top: Twips, unit: Twips) {
     let place = |x: i32, y: i32, width: i32, height: i32| Area {
-        left: left + x * unit / 10,
+        // The square begins two cells in.
+        left: left + (x - 20) * unit / 10,
         top: top + y * unit / 10,
         width: width * unit / 10,
         height: height * unit / 10,

@@ -15,7 +15,7 @@ pub(super) fn head(sheet: &mut Sheet, document: &Document, fonts: &Fonts) -> Twi
     };
     let name = fonts.paragraph(&name, LABEL, WIDTH - points(40), 1);
     sheet.write(name, MARGIN + WIDTH, TOP + points(3), Align::Right);
-    TOP + points(26)
+    TOP + points(30)
 }
 
 /// Name and page number, once it is known how many pages there are.
