@@ -14,7 +14,10 @@ use super::error::{Fault, Result};
 use crate::domain::account_usage::UsageDetail;
 use crate::domain::channel::Channel;
 use crate::domain::customer::Customer;
-use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, PayloadId, ScheduleId, UsageRecordId};
+use crate::domain::id::{
+    ChannelId, CustomerId, InvoiceId, JobRunId, OrganisationId, PayloadId, ScheduleId, UsageRecordId,
+};
+use crate::domain::invoice::InvoiceLine;
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::organisation::Organisation;
 use crate::domain::usage::UsageRecord;
@@ -93,6 +96,24 @@ pub(super) async fn last_run(ctx: &Context<'_>, schedule: ScheduleId) -> Result<
     of(ctx)?.load_one(LastRunOf(schedule)).await
 }
 
+/// The stored lines of an invoice that is no draft, in their order.
+pub(super) async fn invoice_lines(ctx: &Context<'_>, invoice: InvoiceId) -> Result<Vec<InvoiceLine>> {
+    Ok(of(ctx)?.load_one(LinesOf(invoice)).await?.unwrap_or_default())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct LinesOf(InvoiceId);
+
+impl Loader<LinesOf> for Batch {
+    type Value = Vec<InvoiceLine>;
+    type Error = Fault;
+
+    async fn load(&self, invoices: &[LinesOf]) -> Result<HashMap<LinesOf, Vec<InvoiceLine>>> {
+        let ids: Vec<_> = invoices.iter().map(|invoice| invoice.0).collect();
+        let lines = self.0.invoice.lines(&ids).await?;
+        Ok(lines.into_iter().map(|(id, lines)| (LinesOf(id), lines)).collect())
+    }
+}
 /// The record that a recorded outcome names.
 pub(super) async fn usage_record(ctx: &Context<'_>, id: UsageRecordId) -> Result<UsageRecord> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))

@@ -8,6 +8,7 @@ use super::audit::AuditEntry;
 use super::channel::Channel;
 use super::customer::Customer;
 use super::error::{Fault, Result};
+use super::invoice::{Invoice, InvoiceLine};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
 use super::schedule::ScheduledJob;
@@ -28,6 +29,8 @@ pub(super) enum Node {
     ScheduledJob(ScheduledJob),
     JobRun(JobRun),
     AuditEntry(AuditEntry),
+    Invoice(Invoice),
+    InvoiceLine(InvoiceLine),
     Customer(Customer),
     UsageRecord(UsageRecord),
 }
@@ -93,8 +96,14 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             access.seen("usage record", found, |found| found.organisation_id).map(UsageRecord).map(Node::from)
         }
         AnyId::CreditGrantId(_) | AnyId::CreditEntryId(_) => Err(Fault::not_found("credit")),
-        AnyId::InvoiceId(_) => Err(Fault::not_found("invoice")),
-        AnyId::InvoiceLineId(_) => Err(Fault::not_found("invoice line")),
+        AnyId::InvoiceId(id) => {
+            let found = services.invoice.find(id).await?;
+            access.seen("invoice", found, |found| found.invoice.organisation_id).map(Invoice).map(Node::from)
+        }
+        AnyId::InvoiceLineId(id) => {
+            let found = services.invoice.line(id).await?;
+            access.seen("invoice line", found, |found| found.organisation_id).map(InvoiceLine).map(Node::from)
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use super::account_usage::{DailyUsage, MonthlyUsage};
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
+use super::credit::CreditBalance;
 use super::error::{Fault, Result};
+use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
 use super::period_usage::PeriodUsage;
 use super::scalar::{Date, DateTime, Month, int};
@@ -147,6 +149,37 @@ impl Organisation {
             unpriced,
         };
         usage_record::page(access::services(ctx)?, self.0.id, &filter, PageArguments::forward(first, after)).await
+    }
+
+    /// What it has in credits.
+    async fn credits(&self, ctx: &Context<'_>) -> Result<CreditBalance> {
+        CreditBalance::of(ctx, &self.0).await
+    }
+
+    /// Its invoices, newest month first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those in this state.")] state: Option<InvoiceState>,
+    ) -> Result<Connection<Invoice>> {
+        invoice::page(ctx, &self.0, state, PageArguments::forward(first, after)).await
+    }
+
+    /// One of its invoices.
+    async fn invoice(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The invoice's id.")] id: ID,
+    ) -> Option<Result<Invoice>> {
+        Some(invoice::of_organisation(ctx, self.0.id, &id).await)
+    }
+
+    /// The present month as an invoice now, with a guess at its end.
+    async fn invoice_preview(&self, ctx: &Context<'_>) -> Result<InvoicePreview> {
+        InvoicePreview::of(ctx, &self.0).await
     }
 
     /// Its recurring jobs.

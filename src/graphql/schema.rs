@@ -6,7 +6,9 @@ use super::account_usage::AccountUsageMutation;
 use super::audit::{AuditEntry, AuditQuery};
 use super::channel::ChannelMutation;
 use super::connection::Connection;
+use super::credit::{CreditEntry, CreditMutation};
 use super::customer::CustomerMutation;
+use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
 use super::loader;
@@ -45,6 +47,8 @@ pub struct Mutation(
     ScheduleMutation,
     JobRunMutation,
     AccountUsageMutation,
+    CreditMutation,
+    InvoiceMutation,
     CustomerMutation,
     RecordingMutation,
     WebhookMutation,
@@ -103,6 +107,8 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<JobRun>>("A page of runs.")
         .override_output_type_description::<Connection<Token>>("A page of access tokens.")
         .override_output_type_description::<Connection<AuditEntry>>("A page of what admins did.")
+        .override_output_type_description::<Connection<CreditEntry>>("A page of what happened to credits.")
+        .override_output_type_description::<Connection<Invoice>>("A page of invoices.")
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
 }
 

@@ -10,10 +10,12 @@ mod caller;
 pub mod channel;
 mod core;
 mod credential;
+pub mod credit;
 pub mod customer;
 pub mod dispatch;
 mod error;
 pub mod event;
+pub mod invoice;
 pub mod job;
 pub mod job_run;
 mod lease;
@@ -21,6 +23,7 @@ pub mod ledger;
 pub mod organisation;
 pub mod recording;
 mod price;
+mod reckoning;
 pub mod schedule;
 pub mod usage;
 pub mod wake;
@@ -30,7 +33,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, LedgerOptions, SchedulingOptions};
+pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -52,6 +55,8 @@ pub struct Services {
     pub recording: recording::RecordingService,
     pub webhook: webhook::WebhookService,
     pub audit: audit::AuditService,
+    pub credit: credit::CreditService,
+    pub invoice: invoice::InvoiceService,
     pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
     pub clock: SharedClock,
@@ -75,6 +80,8 @@ impl Services {
             ledger,
             webhook: webhook::WebhookService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
+            credit: credit::CreditService::new(Arc::clone(core)),
+            invoice: invoice::InvoiceService::new(Arc::clone(core)),
             usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
             clock: Arc::clone(core.clock()),

@@ -19,6 +19,7 @@ mod customer;
 mod event;
 mod job_run;
 mod lease;
+mod ledger;
 mod organisation;
 mod schedule;
 mod token;

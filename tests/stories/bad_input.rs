@@ -140,6 +140,24 @@ const RUNS: &[Case] = &[
     (r#"createMonthlyUsage(organisationId: "$org", month: "2026-07") { month }"#, "month"),
 ];
 
+const LEDGER: &[Case] = &[
+    (r#"recordUsage(organisationId: "$channel", records: []) { outcome }"#, "organisationId"),
+    (r#"recordUsage(organisationId: "$org", records: []) { outcome }"#, "records"),
+    (r#"recordUsage(records: []) { outcome }"#, "organisationId"),
+    (r#"amendUsage(id: "$org", quantity: "1", reason: "x") { id }"#, "id"),
+    (r#"amendUsage(id: "use_0192b7c0f0007000800000000000000a", quantity: "0", reason: "x") { id }"#, "quantity"),
+    (r#"amendUsage(id: "use_0192b7c0f0007000800000000000000a", quantity: "1", reason: "") { id }"#, "reason"),
+    (r#"voidUsage(id: "$channel", reason: "x") { id }"#, "id"),
+    (r#"voidUsage(id: "use_0192b7c0f0007000800000000000000a", reason: " ") { id }"#, "reason"),
+    (r#"repriceUsage(organisationId: "$channel") { priced }"#, "organisationId"),
+    (r#"repriceUsage(organisationId: "$org", from: "June") { priced }"#, "from"),
+    (r#"repriceUsage(organisationId: "$org", to: "June") { priced }"#, "to"),
+    (
+        r#"repriceUsage(organisationId: "$org", from: "2026-06-02T00:00:00Z", to: "2026-06-01T00:00:00Z") { priced }"#,
+        "from",
+    ),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -156,7 +174,7 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.folder()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS].concat() {
+    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER].concat() {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
         let extensions = &answer["errors"][0]["extensions"];
@@ -180,7 +198,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS]
+    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER]
         .concat()
         .into_iter()
         .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))

@@ -152,3 +152,88 @@ async fn an_inactive_organisation_still_records_and_a_token_that_only_reads_does
     let answer = world.ask_as(&own, query, json!({ "records": sms })).await;
     assert_eq!(answer["data"]["recordUsage"][0]["outcome"], "DUPLICATE", "{answer:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_belongs_to_the_local_day_and_month_in_which_it_happened() {
+    // New York's clocks go back at 2 in the morning of the first of November, and that day has 25 hours.
+    let world = crate::support::Setup::at("2026-11-03T06:00:00Z").begin().await;
+    let shop = world.organisation("Deli", "America/New_York").await;
+    let cases = [
+        ("2026-11-01T03:59:59.999Z", "2026-10-31", "2026-10"),
+        ("2026-11-01T04:00:00Z", "2026-11-01", "2026-11"),
+        ("2026-11-01T05:30:00Z", "2026-11-01", "2026-11"),
+        ("2026-11-01T06:30:00Z", "2026-11-01", "2026-11"),
+        ("2026-11-02T04:59:59.999Z", "2026-11-01", "2026-11"),
+        ("2026-11-02T05:00:00Z", "2026-11-02", "2026-11"),
+    ];
+    let one = |(at, ..): &(&str, &str, &str)| json!({ "kind": "SMS", "resourceType": "message", "resourceId": at, "occurredAt": at });
+    let results = record(&world, &shop, json!(cases.iter().map(one).collect::<Vec<_>>())).await;
+    for ((at, date, month), result) in cases.iter().zip(&results) {
+        let record = &result["record"];
+        assert_eq!((&record["date"], &record["billingMonth"]), (&json!(date), &json!(month)), "{at}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_listed_newest_first_and_filtered() {
+    let world = World::begin().await;
+    let shop = world.organisation("Shop", "Asia/Kolkata").await;
+    let one = |id: &str, kind: &str, of: &str, at: &str| json!({ "kind": kind, "resourceType": of, "resourceId": id, "occurredAt": at });
+    let handed_in = json!([
+        one("a", "SMS", "message", "2026-06-01T00:00:00Z"),
+        one("b", "SMS", "mms", "2026-06-03T00:00:00Z"),
+        one("c", "VOICE", "minute", "2026-06-02T00:00:00Z"),
+        one("d", "SOCIAL", "post", "2026-06-02T00:00:00Z"),
+    ]);
+    record(&world, &shop, handed_in).await;
+    let listed = async |filter: &str| -> Vec<String> {
+        let records = records(&world, &shop, filter).await;
+        records.iter().map(|record| record["resourceId"].as_str().expect("an id").to_owned()).collect()
+    };
+    assert_eq!(listed("").await, ["b", "d", "c", "a"]);
+    assert_eq!(listed(", kind: SMS").await, ["b", "a"]);
+    assert_eq!(listed(r#", resourceType: "minute""#).await, ["c"]);
+    assert_eq!(listed(", unpriced: true").await, ["d"]);
+    assert_eq!(listed(", unpriced: false").await, ["b", "c", "a"]);
+    assert_eq!(listed(r#", from: "2026-06-02T00:00:00Z", to: "2026-06-03T00:00:00Z""#).await, ["d", "c"]);
+
+    let query = "query($id: ID!, $after: String) { organisation(id: $id) { usageRecords(first: 3, after: $after) {
+        nodes { resourceId } pageInfo { hasNextPage endCursor } } } }";
+    let first = world.ask(query, json!({ "id": shop })).await["organisation"]["usageRecords"].take();
+    assert_eq!(first["pageInfo"]["hasNextPage"], true);
+    let after = &first["pageInfo"]["endCursor"];
+    let second = world.ask(query, json!({ "id": shop, "after": after })).await["organisation"]["usageRecords"].take();
+    assert_eq!(
+        (&second["nodes"], &second["pageInfo"]["hasNextPage"]),
+        (&json!([{ "resourceId": "a" }]), &json!(false))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_wrong_is_corrected_by_another_record() {
+    let world = World::begin().await;
+    let shop = world.organisation("Shop", "Asia/Kolkata").await;
+    let call = json!([{ "kind": "VOICE", "resourceType": "minute", "resourceId": "call-1", "quantity": "10" }]);
+    let first = record(&world, &shop, call).await[0]["record"]["id"].take();
+    let fields = "{ id quantity cost amends reason voided occurredAt }";
+    let amend = format!("mutation($id: ID!) {{ amendUsage(id: $id, quantity: \"4\", reason: \"hung up\") {fields} }}");
+    let amended = world.ask(&amend, json!({ "id": first })).await["amendUsage"].take();
+    assert_eq!((&amended["quantity"], &amended["cost"], &amended["amends"]), (&json!("-6"), &json!("-0.09"), &first));
+    let void = format!("mutation($id: ID!) {{ voidUsage(id: $id, reason: \"a test\") {fields} }}");
+    let voided = world.ask(&void, json!({ "id": first })).await["voidUsage"].take();
+    assert_eq!(
+        (&voided["quantity"], &voided["cost"], &voided["reason"]),
+        (&json!("-4"), &json!("-0.06"), &json!("a test"))
+    );
+    let (code, _) = world.refused(&amend, json!({ "id": first })).await;
+    assert_eq!(code, "CONFLICT");
+    let listed = records(&world, &shop, "").await;
+    let voided: Vec<_> = listed.iter().map(|record| (record["quantity"].clone(), record["voided"].clone())).collect();
+    let expected =
+        [("-4", false), ("-6", false), ("10", true)].map(|(quantity, voided)| (json!(quantity), json!(voided)));
+    assert_eq!(voided, expected);
+    let log = "query($id: ID!) { auditLog(organisationId: $id, first: 2) { nodes { action target } } }";
+    let entries = world.ask(log, json!({ "id": shop })).await["auditLog"]["nodes"].take();
+    let expected = json!([{ "action": "voidUsage", "target": first }, { "action": "amendUsage", "target": first }]);
+    assert_eq!(entries, expected);
+}

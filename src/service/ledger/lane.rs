@@ -28,7 +28,7 @@ struct Call {
     batch: Batch,
     answer: oneshot::Sender<Answer>,
     /// Its room in the queue.
-    _room: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Lanes {
         let room = room.map_err(|_| ServiceError::Busy("too many records wait to be written, try again later"))?;
         let lane = self.lane(batch.organisation);
         let (answer, answered) = oneshot::channel();
-        if lane.push(Call { batch, answer, _room: room }) {
+        if lane.push(Call { batch, answer, room }) {
             let drain = drain(Arc::clone(lane), Arc::clone(core));
             // The runtime of a caller may end before that of the server does.
             match &self.runtime {
@@ -117,12 +117,15 @@ impl Lane {
 }
 
 /// Ends the taking out where it does not end by itself: who waits hears of it, and the next call begins anew.
-struct Guard(Arc<Lane>);
+struct Guard {
+    lane: Arc<Lane>,
+    is_done: bool,
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let mut waiting = self.0.waiting();
-        if std::thread::panicking() {
+        if !self.is_done {
+            let mut waiting = self.lane.waiting();
             waiting.calls.clear();
             waiting.is_drained = false;
         }
@@ -130,16 +133,18 @@ impl Drop for Guard {
 }
 
 async fn drain(lane: Arc<Lane>, core: Arc<Core>) {
-    let guard = Guard(lane);
+    let mut guard = Guard { lane, is_done: false };
     loop {
-        let calls = guard.0.take();
+        let calls = guard.lane.take();
         if calls.is_empty() {
+            guard.is_done = true;
             return;
         }
         let (batches, callers): (Vec<_>, Vec<_>) =
-            calls.into_iter().map(|call| (call.batch, (call.answer, call._room))).unzip();
+            calls.into_iter().map(|call| (call.batch, (call.answer, call.room))).unzip();
         let answers = group::record(&core, batches).await;
-        for ((caller, _room), answer) in callers.into_iter().zip(answers) {
+        for ((caller, room), answer) in callers.into_iter().zip(answers) {
+            drop(room);
             // One that went away has its records all the same.
             drop(caller.send(answer));
         }
