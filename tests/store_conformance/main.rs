@@ -12,6 +12,7 @@ mod sample;
 
 mod account_usage;
 mod audit;
+mod call_detail;
 mod channel;
 mod connection;
 mod customer;
