@@ -1,20 +1,24 @@
-//! The demo: simulated BSPs, three organisations, five channels and 35 days of usage, pulled by the real scheduler over real HTTP.
+//! The demo: simulated BSPs, three organisations with usage pulled by the real scheduler over real HTTP, sixty days of traffic, and invoices.
 
+mod ledger;
 mod seed;
 mod text;
+mod traffic;
 
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use ledger::Trader;
 use secrecy::{ExposeSecret as _, SecretString};
+use seed::Seeded;
 
 use crate::app::{App, AppError, Wiring};
 use crate::config::{Config, Source};
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::domain::event::FactKind;
-use crate::domain::id::OrganisationId;
+use crate::domain::id::{InvoiceId, OrganisationId};
 use crate::domain::job::JobRunState;
 use crate::domain::page::PageRequest;
 use crate::http::health::RenderMetrics;
@@ -56,6 +60,15 @@ struct Shown {
     id: OrganisationId,
     name: String,
     token: String,
+    /// The newest invoice.
+    invoice: Option<InvoiceId>,
+}
+
+/// The demo, ready to be shown.
+struct Prepared {
+    admin: String,
+    organisations: Vec<Shown>,
+    traders: Vec<Trader>,
 }
 
 /// Runs the demo until it is asked to stop. Where the database or the address was not set, a temporary file and any free port will do.
@@ -82,7 +95,7 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
         shown = prepare(app.services(), &sim) => Some(shown?),
         _ = &mut stop => None,
     };
-    if let Some((admin, organisations)) = shown {
+    if let Some(Prepared { admin, organisations, traders }) = shown {
         let url = format!("http://{}", app.address());
         let today = clock.now().date_naive();
         let text = if json {
@@ -93,7 +106,9 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
         let mut out = std::io::stdout();
         out.write_all(text.as_bytes())?;
         out.flush()?;
+        let trickle = tokio::spawn(ledger::trickle(app.services().clone(), traders, clock));
         let signal = stop.await?;
+        trickle.abort();
         tracing::info!(signal, "stopping the demo");
     }
     app.stop().await;
@@ -111,20 +126,27 @@ fn demo_key() -> Result<MasterKeys, MasterKeyError> {
     MasterKeys::parse(&SecretString::from(text))
 }
 
-/// Makes the organisations, has their usage pulled, and makes tokens to look at it with.
-async fn prepare(services: &Services, sim: &Sim) -> Result<(String, Vec<Shown>), ServiceError> {
+/// Makes the organisations, has their usage pulled while their traffic is recorded and invoiced, and makes tokens to look at it with.
+async fn prepare(services: &Services, sim: &Sim) -> Result<Prepared, ServiceError> {
     let caller = Caller::command_line();
-    let organisations = seed::organisations(services, sim, &caller).await?;
+    ledger::publish_prices(services, &caller).await?;
+    let seeded = seed::organisations(services, sim, &caller).await?;
+    let mut traders = Vec::new();
+    let mut invoices = Vec::new();
+    for Seeded { organisation, shop } in &seeded {
+        traders.push(ledger::fill(services, &caller, organisation, *shop).await?);
+        invoices.push(ledger::invoice(services, &caller, organisation).await?);
+    }
     if tokio::time::timeout(READY_WITHIN, all_settled(services)).await.is_err() {
         tracing::warn!("not everything is pulled yet; it goes on");
     }
     let admin = token(services, &caller, "demo admin", None).await?;
-    let mut shown = Vec::new();
-    for organisation in organisations {
+    let mut organisations = Vec::new();
+    for (Seeded { organisation, .. }, invoice) in seeded.into_iter().zip(invoices) {
         let token = token(services, &caller, &format!("demo {}", organisation.name), Some(organisation.id)).await?;
-        shown.push(Shown { id: organisation.id, name: organisation.name, token });
+        organisations.push(Shown { id: organisation.id, name: organisation.name, token, invoice });
     }
-    Ok((admin, shown))
+    Ok(Prepared { admin, organisations, traders })
 }
 
 async fn token(

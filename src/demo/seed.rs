@@ -3,10 +3,11 @@
 use chrono::Days;
 use secrecy::SecretString;
 
+use super::traffic::Shop;
 use crate::domain::channel::ChannelKind;
 use crate::domain::clock::Instant;
 use crate::domain::money::Currency;
-use crate::domain::organisation::{Organisation, PLAN_CODE_DEFAULT};
+use crate::domain::organisation::Organisation;
 use crate::domain::page::PageRequest;
 use crate::domain::period::Zone;
 use crate::service::access::Caller;
@@ -14,6 +15,18 @@ use crate::service::channel::{GupshupCredentials, InteraktCredentials, NewChanne
 use crate::service::organisation::{Filter, NewOrganisation, Order};
 use crate::service::{ServiceError, Services};
 use crate::sim::{Fault, Often, Sim, SimAccount};
+
+/// Channels of the other kinds, which every shop has one of.
+const OTHERS: [(ChannelKind, &str); 5] = [
+    (ChannelKind::Voice, "Telephone"),
+    (ChannelKind::Sms, "Text messages"),
+    (ChannelKind::Email, "Newsletter"),
+    (ChannelKind::Social, "Instagram"),
+    (ChannelKind::Llm, "Answering bot"),
+];
+
+/// How many customers a shop knows.
+const CUSTOMERS: usize = 60;
 
 /// How many days of usage the demo shows.
 pub(super) const DAYS: u64 = 35;
@@ -23,6 +36,11 @@ struct Tenant {
     name: &'static str,
     zone: &'static str,
     currency: &'static str,
+    plan_code: &'static str,
+    /// Things that happen on an ordinary day, WhatsApp and all other kinds of channels together.
+    traffic_per_day: u64,
+    country: &'static str,
+    phone_prefix: &'static str,
     channels: &'static [Line],
 }
 
@@ -52,6 +70,10 @@ const TENANTS: &[Tenant] = &[
         name: "Kedai Kopi Senja",
         zone: "Asia/Jakarta",
         currency: "IDR",
+        plan_code: "professional",
+        traffic_per_day: 150,
+        country: "ID",
+        phone_prefix: "+628129",
         channels: &[
             Line {
                 name: "Orders",
@@ -72,6 +94,10 @@ const TENANTS: &[Tenant] = &[
         name: "Chai Point Express",
         zone: "Asia/Kolkata",
         currency: "INR",
+        plan_code: "enterprise",
+        traffic_per_day: 110,
+        country: "IN",
+        phone_prefix: "+919811",
         channels: &[
             Line {
                 name: "Customer care",
@@ -92,6 +118,10 @@ const TENANTS: &[Tenant] = &[
         name: "Taquería del Sol",
         zone: "America/Mexico_City",
         currency: "MXN",
+        plan_code: "free-trial",
+        traffic_per_day: 60,
+        country: "MX",
+        phone_prefix: "+525511",
         channels: &[Line {
             name: "Reservas",
             phone_number: "+525500000001",
@@ -101,12 +131,18 @@ const TENANTS: &[Tenant] = &[
     },
 ];
 
+/// An organisation of the demo and what its traffic is like.
+pub(super) struct Seeded {
+    pub(super) organisation: Organisation,
+    pub(super) shop: Shop,
+}
+
 /// The organisations of the demo, made unless the database has them from an earlier demo, with their usage asked for.
 pub(super) async fn organisations(
     services: &Services,
     sim: &Sim,
     caller: &Caller,
-) -> Result<Vec<Organisation>, ServiceError> {
+) -> Result<Vec<Seeded>, ServiceError> {
     let mut organisations = Vec::new();
     for tenant in TENANTS {
         let zone = Zone::parse("timeZone", tenant.zone)?;
@@ -119,7 +155,15 @@ pub(super) async fn organisations(
             None => create(services, caller, tenant).await?,
         };
         backfill(services, caller, &organisation).await?;
-        organisations.push(organisation);
+        let shop = Shop {
+            name: tenant.external_id,
+            zone,
+            per_day: tenant.traffic_per_day,
+            country: tenant.country,
+            customers: CUSTOMERS,
+            phone_prefix: tenant.phone_prefix,
+        };
+        organisations.push(Seeded { organisation, shop });
     }
     Ok(organisations)
 }
@@ -154,7 +198,7 @@ async fn create(services: &Services, caller: &Caller, tenant: &Tenant) -> Result
         name: tenant.name.to_owned(),
         time_zone: tenant.zone.to_owned(),
         currency: tenant.currency.to_owned(),
-        plan_code: PLAN_CODE_DEFAULT.to_owned(),
+        plan_code: tenant.plan_code.to_owned(),
         external_id: Some(tenant.external_id.to_owned()),
     };
     let organisation = services.organisation.create(caller, new).await?;
@@ -173,6 +217,11 @@ async fn create(services: &Services, caller: &Caller, tenant: &Tenant) -> Result
             gupshup,
             interakt,
         };
+        services.channel.create(caller, organisation.id, channel).await?;
+    }
+    for (kind, name) in OTHERS {
+        let name = name.to_owned();
+        let channel = NewChannel { kind, name, phone_number: None, gupshup: None, interakt: None };
         services.channel.create(caller, organisation.id, channel).await?;
     }
     Ok(organisation)

@@ -3,6 +3,7 @@
 use chrono::{Days, NaiveDate};
 
 use super::Shown;
+use super::ledger::DAYS as TRAFFIC_DAYS;
 use super::seed::DAYS;
 
 /// What a script is told.
@@ -29,11 +30,14 @@ pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today:
     let first = organisations.first();
     let first_token = first.map(|shown| shown.token.as_str()).unwrap_or_default();
     let first_name = first.map(|shown| shown.name.as_str()).unwrap_or_default();
-    let first = first.map(|shown| shown.id.to_string()).unwrap_or_default();
+    let first_id = first.map(|shown| shown.id.to_string()).unwrap_or_default();
     let month = to.format("%Y-%m");
+    let month_ago = back(29);
+    let pdf = first.and_then(|shown| shown.invoice).map(|id| format!("{url}/v1/invoices/{id}.pdf")).unwrap_or_default();
     format!(
         r#"
-Wabacus is ready, with {DAYS} days of simulated WhatsApp usage.
+Wabacus is ready, with {DAYS} days of simulated WhatsApp usage, {TRAFFIC_DAYS} days of traffic on six kinds of channels, and the invoices of the
+months that are over.
 
   GraphiQL   {url}/graphiql
              {url}/graphiql#token={first_token}
@@ -59,7 +63,38 @@ Any other token goes into the "Headers" pane as {{ "Authorization": "Bearer <tok
     }}
   }}
 
-2. How are the jobs? (the admin token)
+2. What does it cost? (an organisation's token)
+
+  {{
+    organisation {{
+      plan {{ name monthlyFee includedCredit currency }}
+      currentPeriod {{
+        periodStart periodEnd totalCost totalRecords unpricedRecords creditBalance remainingCredits
+        byChannel {{ kind totalQuantity totalCost resources {{ resourceType quantity cost records }} }}
+      }}
+      usageStats(from: "{month_ago}", to: "{to}", top: 3) {{
+        totalCost totalRecords averageDailyCost peakHour busiestDay growth
+        daily {{ date cost records }}
+        topCustomers {{ customer {{ name }} cost records }}
+        monthly {{ month cost records }}
+      }}
+    }}
+  }}
+
+3. What was billed? (an organisation's token)
+
+  {{
+    organisation {{
+      credits {{ balance remaining entries(first: 5) {{ nodes {{ kind amount reason at }} }} }}
+      invoices(first: 3) {{
+        nodes {{ number state month subtotal creditsApplied total pdfUrl lines {{ description quantity unitPrice amount }} }}
+      }}
+    }}
+  }}
+
+  curl -H "Authorization: Bearer {first_token}" -o invoice.pdf {pdf}
+
+4. How are the jobs? (the admin token)
 
   {{
     scheduler {{ actors running queued limiters {{ bsp account closedUntil }} }}
@@ -68,11 +103,15 @@ Any other token goes into the "Headers" pane as {{ "Authorization": "Bearer <tok
     }}
   }}
 
-3. Watch it happen (the admin token): start the subscription in one tab, then pull today's usage in another
+5. Watch it happen (the admin token): something more is recorded every few seconds
 
-  subscription {{ accountUsageChanged(organisationId: "{first}") {{ cursor dates days {{ date counts {{ total }} complete }} }} }}
+  subscription {{ usageChanged(organisationId: "{first_id}") {{ cursor at changed currentPeriod {{ totalCost totalRecords }} }} }}
 
-  mutation {{ triggerDailyUsage(organisationId: "{first}") {{ id state scheduledFor }} }}
+6. Watch a job (the admin token): start the subscription in one tab, then pull today's usage in another
+
+  subscription {{ accountUsageChanged(organisationId: "{first_id}") {{ cursor dates days {{ date counts {{ total }} complete }} }} }}
+
+  mutation {{ triggerDailyUsage(organisationId: "{first_id}") {{ id state scheduledFor }} }}
 
 Stop with ctrl-C.
 "#
