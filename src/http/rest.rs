@@ -8,14 +8,14 @@ use actix_web::{HttpResponse, web};
 use super::api::{self, Denied};
 use super::auth::{self, Authenticate};
 use super::media::Media;
-use super::response;
+use super::{invoice, response};
 use crate::service::Services;
 use crate::service::access::Caller;
 
 /// Adds the routes. Each handler takes the services, and the keeper of tokens as [`caller`] wants it, out of the application's data.
 pub(super) fn configure(routes: &mut web::ServiceConfig, services: Option<&web::Data<Services>>) {
     let Some(services) = services else { return };
-    routes.app_data(services.clone());
+    routes.app_data(services.clone()).route("/v1/invoices/{id}.pdf", web::get().to(invoice::show));
 }
 
 /// Who is calling, by the bearer token; a request without one, or with one that opens nothing, is refused.
