@@ -23,6 +23,7 @@ pub mod period;
 pub mod period_usage;
 pub mod phone;
 pub mod plan;
+pub mod plan_preview;
 pub mod quantity;
 pub mod rating;
 pub mod rollup;

@@ -1,6 +1,7 @@
 //! Batches: what many objects of one answer need is asked for once, not once for each of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
@@ -20,6 +21,7 @@ use crate::domain::id::{
 use crate::domain::invoice::InvoiceLine;
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::organisation::Organisation;
+use crate::domain::plan::PriceBook;
 use crate::domain::usage::UsageRecord;
 use crate::service::Services;
 use crate::service::account_usage::PayloadFacts;
@@ -66,6 +68,11 @@ pub(super) async fn organisation(ctx: &Context<'_>, id: OrganisationId) -> Resul
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
 }
 
+/// The price list, read once for all who name a plan.
+pub(super) async fn prices(ctx: &Context<'_>) -> Result<Arc<PriceBook>> {
+    of(ctx)?.load_one(Prices).await?.ok_or_else(|| Fault::internal("there is no price list"))
+}
+
 /// The channel of an object that the caller has reached.
 pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
@@ -95,6 +102,10 @@ pub(super) async fn outcomes(ctx: &Context<'_>, run: JobRunId) -> Result<Vec<Cha
 pub(super) async fn last_run(ctx: &Context<'_>, schedule: ScheduleId) -> Result<Option<JobRun>> {
     of(ctx)?.load_one(LastRunOf(schedule)).await
 }
+
+/// There is only one price list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Prices;
 
 /// The stored lines of an invoice that is no draft, in their order.
 pub(super) async fn invoice_lines(ctx: &Context<'_>, invoice: InvoiceId) -> Result<Vec<InvoiceLine>> {
@@ -145,6 +156,16 @@ impl Loader<OrganisationId> for Batch {
 
     async fn load(&self, ids: &[OrganisationId]) -> Result<HashMap<OrganisationId, Organisation>> {
         Ok(self.0.organisation.find_many(ids).await?)
+    }
+}
+
+impl Loader<Prices> for Batch {
+    type Value = Arc<PriceBook>;
+    type Error = Fault;
+
+    async fn load(&self, asked: &[Prices]) -> Result<HashMap<Prices, Arc<PriceBook>>> {
+        let prices = self.0.plan.prices().await?;
+        Ok(asked.iter().map(|_| (Prices, Arc::clone(&prices))).collect())
     }
 }
 

@@ -16,6 +16,8 @@ mod loader;
 mod node;
 mod organisation;
 mod period_usage;
+mod plan;
+mod plan_preview;
 mod scalar;
 mod schedule;
 mod scheduler;

@@ -11,6 +11,7 @@ use super::error::{Fault, Result};
 use super::invoice::{Invoice, InvoiceLine};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
+use super::plan::{self, Plan, Rate};
 use super::schedule::ScheduledJob;
 use super::token::Token;
 use super::usage_record::UsageRecord;
@@ -29,6 +30,8 @@ pub(super) enum Node {
     ScheduledJob(ScheduledJob),
     JobRun(JobRun),
     AuditEntry(AuditEntry),
+    Plan(Plan),
+    Rate(Rate),
     Invoice(Invoice),
     InvoiceLine(InvoiceLine),
     Customer(Customer),
@@ -89,8 +92,8 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)
         }
-        AnyId::PlanId(_) => Err(Fault::not_found("plan")),
-        AnyId::RateId(_) => Err(Fault::not_found("rate")),
+        AnyId::PlanId(id) => plan::by_id(&access, id).await.map(Node::from),
+        AnyId::RateId(id) => plan::rate_by_id(&access, id).await.map(Node::from),
         AnyId::UsageRecordId(id) => {
             let found = services.ledger.find(id).await?;
             access.seen("usage record", found, |found| found.organisation_id).map(UsageRecord).map(Node::from)

@@ -12,6 +12,8 @@ use super::error::{Fault, Result};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
 use super::period_usage::PeriodUsage;
+use super::plan::{self, Plan};
+use super::plan_preview::PlanPreview;
 use super::scalar::{Date, DateTime, Month, int};
 use super::schedule::{JobKind, ScheduledJob};
 use super::usage_record::{self, UsageRecord};
@@ -62,6 +64,25 @@ impl Organisation {
     /// The code of its plan.
     async fn plan_code(&self) -> &str {
         &self.0.plan_code
+    }
+
+    /// Its plan.
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Plan> {
+        plan::by_code(ctx, &self.0.plan_code).await
+    }
+
+    /// What a month would have come to under another plan.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn plan_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code of the plan to try.")] plan_code: String,
+        #[graphql(desc = "The month to replay.")] month: Month,
+    ) -> Result<PlanPreview> {
+        PlanPreview::of(access::services(ctx)?, self.0.id, &month, |prices| {
+            Ok(prices.plan_by_code("planCode", &plan_code)?)
+        })
+        .await
     }
 
     /// Whether its jobs run.
@@ -391,7 +412,7 @@ pub(super) struct CreateOrganisationInput {
     /// Its currency, as ISO 4217 codes it.
     #[graphql(default_with = "Some(\"USD\".to_owned())")]
     currency: Option<String>,
-    /// The code of its plan.
+    /// The code of its plan, such as starter; the answer to a wrong one names them all.
     #[graphql(default_with = "Some(organisation::PLAN_CODE_DEFAULT.to_owned())")]
     plan_code: Option<String>,
     /// The id that the outside world knows it by, unique where present.

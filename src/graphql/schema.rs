@@ -14,6 +14,8 @@ use super::ledger::LedgerMutation;
 use super::loader;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
+use super::plan::{PlanMutation, PlanQuery};
+use super::plan_preview::PlanPreviewQuery;
 use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
 use super::subscription::EventSubscription;
@@ -28,6 +30,8 @@ use crate::service::Services;
 pub struct Query(
     ViewerQuery,
     OrganisationQuery,
+    PlanQuery,
+    PlanPreviewQuery,
     NodeQuery,
     ScheduleQuery,
     JobRunQuery,
@@ -40,6 +44,7 @@ pub struct Query(
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     OrganisationMutation,
+    PlanMutation,
     ChannelMutation,
     TokenMutation,
     ScheduleMutation,

@@ -21,6 +21,7 @@ pub mod job_run;
 mod lease;
 pub mod ledger;
 pub mod organisation;
+pub mod plan;
 mod price;
 mod reckoning;
 pub mod schedule;
@@ -42,6 +43,7 @@ pub use price::PriceBooks;
 pub struct Services {
     pub access: access::AccessService,
     pub organisation: organisation::OrganisationService,
+    pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
     pub customer: customer::CustomerService,
@@ -64,6 +66,7 @@ impl Services {
         Self {
             access: access::AccessService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
+            plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),

@@ -101,7 +101,9 @@ impl OrganisationService {
             change.external_id.as_deref().map(|text| Name::parse("input.externalId", text)).transpose()?;
 
         let work = self.core.begin().await?;
-        let before = store::organisation::find(work.tx(), id).await?.ok_or(ServiceError::NotFound("organisation"))?;
+        // Locked, because the whole row is written back and a plan may be given to it at the same time.
+        let before = store::organisation::find_for_update(work.tx(), id).await?;
+        let before = before.ok_or(ServiceError::NotFound("organisation"))?;
         let organisation = Organisation {
             name: name.map_or_else(|| before.name.clone(), Name::into_string),
             time_zone: zone.unwrap_or(before.time_zone),

@@ -24,6 +24,7 @@ mod new_organisation;
 mod overlap;
 mod panic;
 mod pause_and_remove;
+mod price;
 mod readme;
 mod recorder;
 mod retention;
