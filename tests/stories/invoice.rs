@@ -307,3 +307,57 @@ async fn a_pdf_is_the_same_each_time_and_for_those_who_may_see_it() {
     assert_eq!(get(&path, None).await.0, 401);
     assert_eq!(get(&format!("{path}?token={own}"), None).await.0, 401, "a secret in an address is none");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tiers_go_on_across_an_adjustment_where_the_invoice_before_had_come_to() {
+    let world = World::begin().await;
+    let shop = starter(&world).await;
+    let publish = "mutation($rates: [RateInput!]!) { publishRates(planCode: \"starter\", rates: $rates) { code } }";
+    let tiers = json!([
+        { "upTo": "100", "unitPrice": "0.02" }, { "upTo": "1000", "unitPrice": "0.015" }, { "unitPrice": "0.01" }
+    ]);
+    let rate = json!({
+        "kind": "VOICE", "resourceType": "minute", "effectiveFrom": "2026-06-01", "model": "GRADUATED", "tiers": tiers
+    });
+    world.ask(publish, json!({ "rates": [rate] })).await;
+    minutes(&world, &shop, "call-1", "90", "2026-06-05T06:00:00Z").await;
+    world.advance_to("2026-07-03T18:30:00Z").await;
+    assert_eq!(lines(&invoices(&world, &shop).await[0])[1], ("Voice minutes", "1.8"));
+
+    minutes(&world, &shop, "call-2", "20", "2026-06-28T06:00:00Z").await;
+    world.advance_to("2026-08-01T00:00:00Z").await;
+    let july = invoices(&world, &shop).await.remove(1);
+    assert_eq!(lines(&july)[1], ("Adjustment for June 2026: Voice minutes", "0.35"), "10 at 0.02 and 10 at 0.015");
+    let query =
+        "query($id: ID!) { node(id: $id) { ... on InvoiceLine { explain { unrounded chargedBefore rate { model }
+        steps { quantity amount } days { date quantity cost } records { nodes { resourceId } } } } } }";
+    let explained = world.ask(query, json!({ "id": july["lines"][1]["id"] })).await["node"]["explain"].take();
+    let expected = json!({
+        "unrounded": "0.35", "chargedBefore": "1.8", "rate": { "model": "GRADUATED" },
+        "steps": [{ "quantity": "100", "amount": "2" }, { "quantity": "10", "amount": "0.15" }],
+        "days": [{ "date": "2026-06-28", "quantity": "20", "cost": "0.35" }],
+        "records": { "nodes": [{ "resourceId": "call-2" }] },
+    });
+    assert_eq!(explained, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_is_billed_under_the_plan_of_its_last_day() {
+    let world = World::begin().await;
+    let shop = starter(&world).await;
+    minutes(&world, &shop, "call-1", "1000", "2026-06-05T06:00:00Z").await;
+    world.advance_to("2026-06-20T06:00:00Z").await;
+    let assign = "mutation($id: ID!) { assignPlan(organisationId: $id, planCode: \"professional\") { id } }";
+    world.ask(assign, json!({ "id": shop })).await;
+    let query =
+        "query($id: ID!) { organisation(id: $id) { credits { balance remaining entries { nodes { amount } } } } }";
+    let credits = world.ask(query, json!({ "id": shop })).await["organisation"]["credits"].take();
+    let entries = json!({ "nodes": [{ "amount": "40" }, { "amount": "10" }] });
+    assert_eq!(credits, json!({ "balance": "50", "remaining": "35", "entries": entries }));
+
+    world.advance_to("2026-07-03T18:30:00Z").await;
+    let june = invoices(&world, &shop).await.remove(0);
+    let expected =
+        [("Plan Professional, June 2026", "99"), ("Voice minutes", "15"), ("Included credit, June 2026", "-15")];
+    assert_eq!((lines(&june).as_slice(), sums(&june)), (expected.as_slice(), ["114", "15", "99"]));
+}
