@@ -49,7 +49,9 @@ pub async fn insert(tx: &Transaction, records: &[&UsageRecord]) -> Result<Writte
         let (batch, later) = rest.split_at(batch_size(rest.len()));
         rest = later;
         let mut bound: Vec<Value> = Vec::with_capacity(batch.len() * COLUMN_COUNT);
-        batch.iter().for_each(|record| bound.extend(values(record)));
+        for record in batch {
+            bound.extend(values(record));
+        }
         let backend = tx.get_database_backend();
         let done =
             tx.execute_raw(Statement::from_sql_and_values(backend, statement(backend, batch.len()), bound)).await?;
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn rows_are_split_into_few_sizes_of_statements() {
         let mut left = 1_387;
-        let sizes: Vec<_> = std::iter::from_fn(|| {
+        let sizes = std::iter::from_fn(|| {
             let size = batch_size(left);
             left -= size;
             (size > 0).then_some(size)
