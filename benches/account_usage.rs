@@ -38,7 +38,7 @@ use wabacus::service::dispatch::{DispatchService, Epoch};
 use wabacus::service::job::{Backfill, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
-use wabacus::service::{Core, CoreParts, MasterKeys, OneNode, SchedulingOptions, Services};
+use wabacus::service::{Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, Services};
 use wabacus::store::{self, Store};
 
 #[global_allocator]
@@ -134,6 +134,7 @@ impl Bench {
             cache: Arc::new(LocalCache::default()),
             bsps: Bsps::new(options, Arc::new(clock.clone())).expect("HTTP clients"),
             keys: MasterKeys::ephemeral(),
+            invoicing: InvoicingOptions::default(),
             lease: Arc::new(OneNode),
             scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
             ledger: wabacus::service::LedgerOptions::default(),

@@ -20,9 +20,11 @@ use crate::http::server;
 use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
 use crate::service::access::AccessService;
 use crate::service::dispatch::DispatchService;
-use crate::service::job::{Backfill, DailyUsage, Registry, Retention, RetentionOptions};
+use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions};
 use crate::service::wake::SchedulerView as _;
-use crate::service::{Core, CoreParts, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services};
+use crate::service::{
+    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
+};
 use crate::store::{Store, StoreError};
 
 /// What a test may put in the place of the real thing.
@@ -70,6 +72,7 @@ struct Foundation {
     bsp: bsp::Options,
     keys: MasterKeys,
     scheduling: SchedulingOptions,
+    invoicing: InvoicingOptions,
     ledger: LedgerOptions,
 }
 
@@ -94,7 +97,8 @@ impl App {
         // Asked for before the database is touched: who forgot the key has changed nothing.
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
-        let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger: config.ledger };
+        let (ledger, invoicing) = (config.ledger, config.invoicing);
+        let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
         let core = core(store.clone(), foundation, &wiring.clock)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
@@ -171,7 +175,8 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
 pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
     let store = open_store(&config).await?;
     let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
-    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger: config.ledger };
+    let (ledger, invoicing) = (config.ledger, config.invoicing);
+    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock)?))
 }
@@ -185,6 +190,7 @@ fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
         keys: foundation.keys,
         scheduling: foundation.scheduling,
+        invoicing: foundation.invoicing,
         ledger: foundation.ledger,
         lease: Arc::new(OneNode),
     }))
@@ -192,7 +198,8 @@ fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc
 
 /// The kinds of jobs that this program can run; a new kind is a file in `service::job` and a line here.
 fn jobs(usage_lookback_days: u32, retention: RetentionOptions) -> Registry {
-    Registry::default().with(DailyUsage::new(usage_lookback_days)).with(Backfill).with(Retention::new(retention))
+    let registry = Registry::default().with(DailyUsage::new(usage_lookback_days)).with(Backfill);
+    registry.with(Retention::new(retention)).with(InvoiceClose::default())
 }
 
 /// Tells `http` whose token it is.

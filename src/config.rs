@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 use crate::domain::job::RetryPolicy;
 use crate::service::job::RetentionOptions;
-use crate::service::{LedgerOptions, MasterKeys, SchedulingOptions};
+use crate::service::{InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions};
 use crate::{bsp, graphql, http, scheduler, store, telemetry};
 
 pub use reader::{BadSetting, Listed, Source};
@@ -32,6 +32,7 @@ pub struct Config {
     pub scheduling: SchedulingOptions,
     pub ledger: LedgerOptions,
     pub retention: RetentionOptions,
+    pub invoicing: InvoicingOptions,
     pub telemetry: telemetry::Options,
     /// `None`: not set, so nothing can be sealed or opened.
     pub keys: Option<MasterKeys>,
@@ -77,6 +78,7 @@ impl Config {
             scheduling: scheduling_options(&mut reader),
             ledger: ledger_options(&mut reader),
             retention: retention_options(&mut reader),
+            invoicing: invoicing_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
             keys: reader.take(
                 secret(
@@ -320,6 +322,20 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
     }
 }
 
+fn invoicing_options(reader: &mut Reader) -> InvoicingOptions {
+    let grace = setting("INVOICE_GRACE_DAYS", "3", "days after a month's end in which its draft follows late usage");
+    let issuer = setting("INVOICE_ISSUER", "Wabacus", "who invoices are from: name and address, lines with | between");
+    InvoicingOptions {
+        grace_days: reader.take(grace, number(0..=60)),
+        issuer: reader.take(issuer, |text| {
+            let lines = text.replace("\\n", "\n").replace('|', "\n");
+            let lines: Vec<_> =
+                lines.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+            if lines.is_empty() { Err("expected some text".to_owned()) } else { Ok(lines) }
+        }),
+    }
+}
+
 fn telemetry_options(reader: &mut Reader) -> telemetry::Options {
     telemetry::Options {
         filter: reader.take(
@@ -351,6 +367,7 @@ mod tests {
         assert!(config.listed.iter().all(|listed| listed.source == Source::Default && !listed.meaning.is_empty()));
         assert_eq!(config.scheduling, SchedulingOptions::default());
         assert_eq!(config.retention, RetentionOptions::default());
+        assert_eq!(config.invoicing, InvoicingOptions::default());
     }
 
     #[test]

@@ -30,10 +30,12 @@ impl Neighbours {
         let (own, _) = world.shop("own-account").await;
         let (other, channel) = world.shop("other-account").await;
         world.pull_day(&other, "2026-06-04").await;
+        // The month ends, so that there are invoices.
+        world.advance_to("2026-07-01T06:00:00Z").await;
         let token = world.token(Some(&own)).await;
         drop(world.token(Some(&other)).await);
         let query = "query($id: ID!) {
-            organisation(id: $id) { scheduledJobs { id } jobRuns { nodes { id } } }
+            organisation(id: $id) { scheduledJobs { id } jobRuns { nodes { id } } invoices { nodes { id lines { id } } } }
             tokens(organisationId: $id) { nodes { id } }
             auditLog(organisationId: $id) { nodes { id } } }";
         let data = world.ask(query, json!({ "id": other })).await;
@@ -47,6 +49,8 @@ impl Neighbours {
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
+            &data["organisation"]["invoices"]["nodes"],
+            &data["organisation"]["invoices"]["nodes"][0]["lines"],
             &data["tokens"]["nodes"],
             &data["auditLog"]["nodes"],
         ] {

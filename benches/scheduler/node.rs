@@ -19,7 +19,7 @@ use wabacus::domain::schedule::Cron;
 use wabacus::scheduler::{NoFaults, Options, Scheduler};
 use wabacus::service::dispatch::DispatchService;
 use wabacus::service::job::{Job, JobContext, Registry};
-use wabacus::service::{Core, CoreParts, MasterKeys, OneNode, SchedulingOptions, ServiceError};
+use wabacus::service::{Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError};
 use wabacus::store::{self, Store};
 
 use crate::{ALLOCATOR, Seen};
@@ -99,6 +99,7 @@ fn dispatch(store: Store, clock: &ManualClock, job: EmptyJob) -> DispatchService
         cache: Arc::new(LocalCache::default()),
         bsps: Bsps::new(bsp::Options::default(), Arc::new(clock.clone())).expect("clients that are never used"),
         keys: MasterKeys::ephemeral(),
+        invoicing: InvoicingOptions::default(),
         lease: Arc::new(OneNode),
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
         ledger: wabacus::service::LedgerOptions::default(),

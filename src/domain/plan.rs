@@ -13,6 +13,8 @@ use super::money::{Currency, Money};
 use super::rating::Price;
 use super::usage::{Country, Resource, ResourceType};
 
+pub mod draft;
+
 /// A price list with a monthly fee.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -47,17 +49,21 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Whether it is for `resource` at all.
-    fn fits(&self, resource: &Resource) -> bool {
-        let category = self.category.is_none() || self.category == resource.category;
-        category && (self.country.is_none() || self.country == resource.country)
-    }
-
-    /// More for what says more. A category outweighs a country: BSPs price categories further apart than countries.
-    fn specificity(&self) -> u8 {
-        2 * u8::from(self.category.is_some()) + u8::from(self.country.is_some())
+    /// What there is one price for, in the order in which rates are listed.
+    pub fn key(&self) -> RateKey<'_> {
+        let scope = (self.category, self.country);
+        (self.plan_id, self.kind, &self.resource_type, scope, self.effective_from)
     }
 }
+
+/// Plan, kind, resource, category and country, and the first day.
+pub type RateKey<'a> = (PlanId, ChannelKind, &'a ResourceType, Scope, NaiveDate);
+
+/// What narrows a rate down: category and country.
+type Scope = (Option<UsageCategory>, Option<Country>);
+
+/// The rates of one scope by the day from which they are in force; the numbers are places in the list of all.
+type InTime = BTreeMap<NaiveDate, usize>;
 
 /// Every plan and rate at one version.
 #[derive(Debug, Clone, Default)]
@@ -65,20 +71,24 @@ pub struct PriceBook {
     /// Goes up with every change.
     pub version: i64,
     plans: Vec<Plan>,
-    /// By what most of them are told apart by.
-    rates: HashMap<(PlanId, ChannelKind, ResourceType), Vec<Rate>>,
-    by_id: HashMap<RateId, Rate>,
+    /// By plan, kind, resource, category, country and day.
+    rates: Vec<Rate>,
+    by_id: HashMap<RateId, usize>,
+    by_scope: HashMap<(PlanId, ChannelKind), HashMap<ResourceType, HashMap<Scope, InTime>>>,
 }
 
 impl PriceBook {
-    /// Puts a price list together. Plans keep their order.
-    pub fn new(version: i64, plans: Vec<Plan>, rates: Vec<Rate>) -> Self {
+    /// Puts a price list together. Plans keep their order; in which order rates come does not matter.
+    pub fn new(version: i64, plans: Vec<Plan>, mut rates: Vec<Rate>) -> Self {
+        rates.sort_by(|a, b| a.key().cmp(&b.key()));
         let mut book = Self { version, plans, ..Self::default() };
-        for rate in rates {
-            book.by_id.insert(rate.id, rate.clone());
-            book.rates.entry((rate.plan_id, rate.kind, rate.resource_type.clone())).or_default().push(rate);
+        for (place, rate) in rates.iter().enumerate() {
+            book.by_id.insert(rate.id, place);
+            let resources = book.by_scope.entry((rate.plan_id, rate.kind)).or_default();
+            let scopes = resources.entry(rate.resource_type.clone()).or_default();
+            scopes.entry((rate.category, rate.country)).or_default().insert(rate.effective_from, place);
         }
-        book
+        Self { rates, ..book }
     }
 
     /// Every plan.
@@ -101,25 +111,42 @@ impl PriceBook {
 
     /// The rate with this id.
     pub fn rate(&self, id: RateId) -> Option<&Rate> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).and_then(|place| self.rates.get(*place))
     }
 
-    /// The rates of a plan, by kind, resource, category and country, oldest first.
-    pub fn rates_of(&self, plan: PlanId) -> Vec<&Rate> {
-        let mut rates: Vec<_> = self.by_id.values().filter(|rate| rate.plan_id == plan).collect();
-        rates.sort_by(|a, b| {
-            let scope = |rate: &Rate| (rate.kind, rate.resource_type.clone(), rate.category, rate.country);
-            scope(a).cmp(&scope(b)).then(a.effective_from.cmp(&b.effective_from))
-        });
-        rates
+    /// The rates of a plan, by kind, resource, category, country and day.
+    pub fn rates_of(&self, plan: PlanId) -> &[Rate] {
+        let start = self.rates.partition_point(|rate| rate.plan_id < plan);
+        let end = self.rates.partition_point(|rate| rate.plan_id <= plan);
+        self.rates.get(start..end).unwrap_or_default()
+    }
+
+    /// The rate that stands where `rate` would: for the same thing, from the same day on.
+    pub fn rival_of(&self, rate: &Rate) -> Option<&Rate> {
+        let scopes = self.by_scope.get(&(rate.plan_id, rate.kind))?.get(&rate.resource_type)?;
+        let place = scopes.get(&(rate.category, rate.country))?.get(&rate.effective_from)?;
+        self.rates.get(*place)
+    }
+
+    /// Whether `rate` is the last one of its scope that began by `date`.
+    pub fn is_in_force(&self, rate: &Rate, date: NaiveDate) -> bool {
+        let scopes = self.by_scope.get(&(rate.plan_id, rate.kind)).and_then(|kind| kind.get(&rate.resource_type));
+        let in_time = scopes.and_then(|scopes| scopes.get(&(rate.category, rate.country)));
+        let last = in_time.and_then(|in_time| in_time.range(..=date).next_back());
+        last.is_some_and(|(began, _)| *began == rate.effective_from)
     }
 
     /// The rate of `plan` for `resource` on the local day `date`: the most specific one in force. Of one scope the one with the
-    /// latest start is in force.
+    /// latest start is in force. A category outweighs a country: BSPs price categories further apart than countries.
+    ///
+    /// A handful of look-ups, however many rates there are: a plan may have one for each category, country and year.
     pub fn find(&self, plan: PlanId, resource: &Resource, date: NaiveDate) -> Option<&Rate> {
-        let candidates = self.rates.get(&(plan, resource.kind, resource.resource_type.clone()))?;
-        let in_force = candidates.iter().filter(|rate| rate.effective_from <= date && rate.fits(resource));
-        in_force.max_by_key(|rate| (rate.specificity(), rate.effective_from))
+        let scopes = self.by_scope.get(&(plan, resource.kind))?.get(&resource.resource_type)?;
+        let (category, country) = (resource.category, resource.country);
+        let most_specific_first = [(category, country), (category, None), (None, country), (None, None)];
+        let in_force = |scope| scopes.get(scope).and_then(|in_time: &InTime| in_time.range(..=date).next_back());
+        let (_, place) = most_specific_first.iter().find_map(in_force)?;
+        self.rates.get(*place)
     }
 }
 
@@ -141,66 +168,4 @@ impl Assignments {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn date(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    fn id(number: u128) -> PlanId {
-        PlanId::from_uuid(uuid::Uuid::from_u128(number))
-    }
-
-    fn rate(number: u128, category: Option<UsageCategory>, country: Option<&str>, from: &str) -> Rate {
-        Rate {
-            id: RateId::from_uuid(uuid::Uuid::from_u128(number)),
-            plan_id: id(1),
-            kind: ChannelKind::Whatsapp,
-            resource_type: ResourceType::parse("resourceType", "message").unwrap(),
-            category,
-            country: country.map(|code| Country::parse("country", code).unwrap()),
-            effective_from: date(from),
-            price: Price::PerUnit(Money::ZERO),
-            created_at: Instant::default(),
-        }
-    }
-
-    #[test]
-    fn the_most_specific_rate_in_force_on_the_day_wins() {
-        let marketing = Some(UsageCategory::Marketing);
-        let rates = vec![
-            rate(1, None, None, "2026-01-01"),
-            rate(2, None, None, "2026-06-01"),
-            rate(3, marketing, None, "2026-01-01"),
-            rate(4, None, Some("IN"), "2026-01-01"),
-            rate(5, marketing, Some("IN"), "2026-03-01"),
-        ];
-        let book = PriceBook::new(1, Vec::new(), rates);
-        let found = |category, country: Option<&str>, day: &str| {
-            let resource = Resource {
-                kind: ChannelKind::Whatsapp,
-                resource_type: ResourceType::parse("resourceType", "message").unwrap(),
-                category,
-                country: country.map(|code| Country::parse("country", code).unwrap()),
-            };
-            book.find(id(1), &resource, date(day)).map(|rate| rate.id.uuid().as_u128())
-        };
-        assert_eq!(found(None, None, "2025-12-31"), None);
-        assert_eq!(found(None, None, "2026-05-31"), Some(1));
-        assert_eq!(found(None, None, "2026-06-01"), Some(2));
-        assert_eq!(found(marketing, None, "2026-07-01"), Some(3), "an older but more specific one");
-        assert_eq!(found(marketing, Some("IN"), "2026-02-28"), Some(3), "a category before a country");
-        assert_eq!(found(marketing, Some("IN"), "2026-03-01"), Some(5));
-        assert_eq!(found(Some(UsageCategory::Utility), Some("IN"), "2026-03-01"), Some(4));
-        assert_eq!(found(Some(UsageCategory::Utility), Some("BR"), "2026-03-01"), Some(1));
-    }
-
-    #[test]
-    fn a_plan_holds_from_its_day_and_the_first_one_always() {
-        let assignments = Assignments::new([(date("2026-03-01"), id(1)), (date("2026-05-10"), id(2))]);
-        let on = |day| assignments.on(date(day));
-        assert_eq!((on("2026-01-01"), on("2026-05-09"), on("2026-05-10")), (Some(id(1)), Some(id(1)), Some(id(2))));
-        assert_eq!(Assignments::default().on(date("2026-01-01")), None);
-    }
-}
+mod tests;

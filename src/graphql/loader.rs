@@ -1,6 +1,7 @@
 //! Batches: what many objects of one answer need is asked for once, not once for each of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
@@ -14,9 +15,13 @@ use super::error::{Fault, Result};
 use crate::domain::account_usage::UsageDetail;
 use crate::domain::channel::Channel;
 use crate::domain::customer::Customer;
-use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, PayloadId, ScheduleId, UsageRecordId};
+use crate::domain::id::{
+    ChannelId, CustomerId, InvoiceId, JobRunId, OrganisationId, PayloadId, ScheduleId, UsageRecordId,
+};
+use crate::domain::invoice::InvoiceLine;
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::organisation::Organisation;
+use crate::domain::plan::PriceBook;
 use crate::domain::usage::UsageRecord;
 use crate::service::Services;
 use crate::service::account_usage::PayloadFacts;
@@ -63,6 +68,11 @@ pub(super) async fn organisation(ctx: &Context<'_>, id: OrganisationId) -> Resul
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
 }
 
+/// The price list, read once for all who name a plan.
+pub(super) async fn prices(ctx: &Context<'_>) -> Result<Arc<PriceBook>> {
+    of(ctx)?.load_one(Prices).await?.ok_or_else(|| Fault::internal("there is no price list"))
+}
+
 /// The channel of an object that the caller has reached.
 pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
@@ -93,6 +103,28 @@ pub(super) async fn last_run(ctx: &Context<'_>, schedule: ScheduleId) -> Result<
     of(ctx)?.load_one(LastRunOf(schedule)).await
 }
 
+/// There is only one price list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Prices;
+
+/// The stored lines of an invoice that is no draft, in their order.
+pub(super) async fn invoice_lines(ctx: &Context<'_>, invoice: InvoiceId) -> Result<Vec<InvoiceLine>> {
+    Ok(of(ctx)?.load_one(LinesOf(invoice)).await?.unwrap_or_default())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct LinesOf(InvoiceId);
+
+impl Loader<LinesOf> for Batch {
+    type Value = Vec<InvoiceLine>;
+    type Error = Fault;
+
+    async fn load(&self, invoices: &[LinesOf]) -> Result<HashMap<LinesOf, Vec<InvoiceLine>>> {
+        let ids: Vec<_> = invoices.iter().map(|invoice| invoice.0).collect();
+        let lines = self.0.invoice.lines(&ids).await?;
+        Ok(lines.into_iter().map(|(id, lines)| (LinesOf(id), lines)).collect())
+    }
+}
 /// The record that a recorded outcome names.
 pub(super) async fn usage_record(ctx: &Context<'_>, id: UsageRecordId) -> Result<UsageRecord> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
@@ -124,6 +156,16 @@ impl Loader<OrganisationId> for Batch {
 
     async fn load(&self, ids: &[OrganisationId]) -> Result<HashMap<OrganisationId, Organisation>> {
         Ok(self.0.organisation.find_many(ids).await?)
+    }
+}
+
+impl Loader<Prices> for Batch {
+    type Value = Arc<PriceBook>;
+    type Error = Fault;
+
+    async fn load(&self, asked: &[Prices]) -> Result<HashMap<Prices, Arc<PriceBook>>> {
+        let prices = self.0.plan.prices().await?;
+        Ok(asked.iter().map(|_| (Prices, Arc::clone(&prices))).collect())
     }
 }
 

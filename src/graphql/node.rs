@@ -8,8 +8,10 @@ use super::audit::AuditEntry;
 use super::channel::Channel;
 use super::customer::Customer;
 use super::error::{Fault, Result};
+use super::invoice::{Invoice, InvoiceLine};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
+use super::plan::{self, Plan, Rate};
 use super::schedule::ScheduledJob;
 use super::token::Token;
 use super::usage_record::UsageRecord;
@@ -28,6 +30,10 @@ pub(super) enum Node {
     ScheduledJob(ScheduledJob),
     JobRun(JobRun),
     AuditEntry(AuditEntry),
+    Plan(Plan),
+    Rate(Rate),
+    Invoice(Invoice),
+    InvoiceLine(InvoiceLine),
     Customer(Customer),
     UsageRecord(UsageRecord),
 }
@@ -86,15 +92,21 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)
         }
-        AnyId::PlanId(_) => Err(Fault::not_found("plan")),
-        AnyId::RateId(_) => Err(Fault::not_found("rate")),
+        AnyId::PlanId(id) => plan::by_id(&access, id).await.map(Node::from),
+        AnyId::RateId(id) => plan::rate_by_id(&access, id).await.map(Node::from),
         AnyId::UsageRecordId(id) => {
             let found = services.ledger.find(id).await?;
             access.seen("usage record", found, |found| found.organisation_id).map(UsageRecord).map(Node::from)
         }
         AnyId::CreditGrantId(_) | AnyId::CreditEntryId(_) => Err(Fault::not_found("credit")),
-        AnyId::InvoiceId(_) => Err(Fault::not_found("invoice")),
-        AnyId::InvoiceLineId(_) => Err(Fault::not_found("invoice line")),
+        AnyId::InvoiceId(id) => {
+            let found = services.invoice.find(id).await?;
+            access.seen("invoice", found, |found| found.invoice.organisation_id).map(Invoice).map(Node::from)
+        }
+        AnyId::InvoiceLineId(id) => {
+            let found = services.invoice.line(id).await?;
+            access.seen("invoice line", found, |found| found.organisation_id).map(InvoiceLine).map(Node::from)
+        }
     }
 }
 

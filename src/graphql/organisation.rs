@@ -7,9 +7,13 @@ use super::account_usage::{DailyUsage, MonthlyUsage};
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
+use super::credit::CreditBalance;
 use super::error::{Fault, Result};
+use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
 use super::period_usage::PeriodUsage;
+use super::plan::{self, Plan};
+use super::plan_preview::PlanPreview;
 use super::scalar::{Date, DateTime, Month, int};
 use super::schedule::{JobKind, ScheduledJob};
 use super::usage_record::{self, UsageRecord};
@@ -60,6 +64,25 @@ impl Organisation {
     /// The code of its plan.
     async fn plan_code(&self) -> &str {
         &self.0.plan_code
+    }
+
+    /// Its plan.
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Plan> {
+        plan::by_code(ctx, &self.0.plan_code).await
+    }
+
+    /// What a month would have come to under another plan.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn plan_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code of the plan to try.")] plan_code: String,
+        #[graphql(desc = "The month to replay.")] month: Month,
+    ) -> Result<PlanPreview> {
+        PlanPreview::of(access::services(ctx)?, self.0.id, &month, |prices| {
+            Ok(prices.plan_by_code("planCode", &plan_code)?)
+        })
+        .await
     }
 
     /// Whether its jobs run.
@@ -147,6 +170,37 @@ impl Organisation {
             unpriced,
         };
         usage_record::page(access::services(ctx)?, self.0.id, &filter, PageArguments::forward(first, after)).await
+    }
+
+    /// What it has in credits.
+    async fn credits(&self, ctx: &Context<'_>) -> Result<CreditBalance> {
+        CreditBalance::of(ctx, &self.0).await
+    }
+
+    /// Its invoices, newest month first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn invoices(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those in this state.")] state: Option<InvoiceState>,
+    ) -> Result<Connection<Invoice>> {
+        invoice::page(ctx, &self.0, state, PageArguments::forward(first, after)).await
+    }
+
+    /// One of its invoices.
+    async fn invoice(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The invoice's id.")] id: ID,
+    ) -> Option<Result<Invoice>> {
+        Some(invoice::of_organisation(ctx, self.0.id, &id).await)
+    }
+
+    /// The present month as an invoice now, with a guess at its end.
+    async fn invoice_preview(&self, ctx: &Context<'_>) -> Result<InvoicePreview> {
+        InvoicePreview::of(ctx, &self.0).await
     }
 
     /// Its recurring jobs.
@@ -358,7 +412,7 @@ pub(super) struct CreateOrganisationInput {
     /// Its currency, as ISO 4217 codes it.
     #[graphql(default_with = "Some(\"USD\".to_owned())")]
     currency: Option<String>,
-    /// The code of its plan.
+    /// The code of its plan, such as starter; the answer to a wrong one names them all.
     #[graphql(default_with = "Some(organisation::PLAN_CODE_DEFAULT.to_owned())")]
     plan_code: Option<String>,
     /// The id that the outside world knows it by, unique where present.

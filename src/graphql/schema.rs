@@ -6,12 +6,16 @@ use super::account_usage::AccountUsageMutation;
 use super::audit::{AuditEntry, AuditQuery};
 use super::channel::ChannelMutation;
 use super::connection::Connection;
+use super::credit::{CreditEntry, CreditMutation};
 use super::customer::CustomerMutation;
+use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
 use super::loader;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
+use super::plan::{PlanMutation, PlanQuery};
+use super::plan_preview::PlanPreviewQuery;
 use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
 use super::subscription::EventSubscription;
@@ -26,6 +30,8 @@ use crate::service::Services;
 pub struct Query(
     ViewerQuery,
     OrganisationQuery,
+    PlanQuery,
+    PlanPreviewQuery,
     NodeQuery,
     ScheduleQuery,
     JobRunQuery,
@@ -38,11 +44,14 @@ pub struct Query(
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     OrganisationMutation,
+    PlanMutation,
     ChannelMutation,
     TokenMutation,
     ScheduleMutation,
     JobRunMutation,
     AccountUsageMutation,
+    CreditMutation,
+    InvoiceMutation,
     CustomerMutation,
     LedgerMutation,
 );
@@ -99,6 +108,8 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<JobRun>>("A page of runs.")
         .override_output_type_description::<Connection<Token>>("A page of access tokens.")
         .override_output_type_description::<Connection<AuditEntry>>("A page of what admins did.")
+        .override_output_type_description::<Connection<CreditEntry>>("A page of what happened to credits.")
+        .override_output_type_description::<Connection<Invoice>>("A page of invoices.")
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
 }
 

@@ -7,14 +7,15 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use super::access::{self, Access};
 use super::account_usage::DailyUsage;
 use super::channel::{Channel, ChannelKind};
-use super::error::Result;
+use super::error::{Fault, Result};
+use super::invoice::Invoice;
 use super::job_run::JobRun;
 use super::loader;
 use super::period_usage::PeriodUsage;
 use super::scalar::{Date, DateTime};
 use crate::domain::channel;
 use crate::domain::event::{Cursor, Event, Fact, FactKind, Log};
-use crate::domain::id::{ChannelId, OrganisationId};
+use crate::domain::id::{ChannelId, InvoiceId, OrganisationId};
 use crate::domain::job;
 use crate::service::ServiceError;
 use crate::service::event::Follow;
@@ -126,6 +127,33 @@ impl UsageChanged {
     }
 }
 
+/// An invoice that changed.
+#[derive(Debug)]
+pub(super) struct InvoiceChanged {
+    place: Place,
+    invoice_id: InvoiceId,
+}
+
+/// An invoice was made, or changed its state.
+#[Object]
+impl InvoiceChanged {
+    /// The place of this event; give it as `after` to go on from here.
+    async fn cursor(&self) -> String {
+        self.place.cursor.to_string()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.place.at.into()
+    }
+
+    /// The invoice as it is now.
+    async fn invoice(&self, ctx: &Context<'_>) -> Result<Invoice> {
+        let found = access::services(ctx)?.invoice.find(self.invoice_id).await?;
+        found.map(Invoice).ok_or_else(|| Fault::not_found("invoice"))
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct EventSubscription;
 
@@ -173,6 +201,31 @@ impl EventSubscription {
             ready(match event {
                 Ok((place, Event { organisation_id, fact: Fact::UsageChanged { kinds }, .. })) => {
                     Some(Ok(UsageChanged { place, organisation_id, kinds }))
+                }
+                Ok(_) => None,
+                Err(fault) => Some(Err(fault)),
+            })
+        });
+        Ok(changes.boxed())
+    }
+
+    /// Tells when invoices are made or change their state.
+    async fn invoice_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The organisation; an organisation's own token may leave it out.")] organisation_id: Option<
+            ID,
+        >,
+        #[graphql(desc = "The cursor of the last event seen: what came since is sent first.")] after: Option<String>,
+    ) -> Result<BoxStream<'static, Result<InvoiceChanged>>> {
+        let access = access::reader(ctx)?;
+        let organisation = access.organisation("organisationId", organisation_id.as_ref()).await?;
+        let follow = Follow::Organisation(organisation.id);
+        let events = watch(access, follow, after.as_deref(), FactKind::InvoiceChanged).await?;
+        let changes = events.filter_map(|event| {
+            ready(match event {
+                Ok((place, Event { fact: Fact::InvoiceChanged { invoice_id }, .. })) => {
+                    Some(Ok(InvoiceChanged { place, invoice_id }))
                 }
                 Ok(_) => None,
                 Err(fault) => Some(Err(fault)),

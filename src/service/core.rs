@@ -34,6 +34,21 @@ impl Default for SchedulingOptions {
     }
 }
 
+/// How months are invoiced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoicingOptions {
+    /// For how many local days after its month's end a draft follows late usage.
+    pub grace_days: u32,
+    /// The lines of the sender's address; the first is the name.
+    pub issuer: Vec<String>,
+}
+
+impl Default for InvoicingOptions {
+    fn default() -> Self {
+        Self { grace_days: 3, issuer: vec!["Wabacus".to_owned()] }
+    }
+}
+
 /// How usage is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerOptions {
@@ -57,6 +72,7 @@ pub struct CoreParts {
     pub bsps: Bsps,
     pub keys: MasterKeys,
     pub scheduling: SchedulingOptions,
+    pub invoicing: InvoicingOptions,
     pub ledger: LedgerOptions,
     pub lease: Arc<dyn Lease>,
 }
@@ -125,6 +141,10 @@ impl Core {
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {
         &self.parts.scheduling
+    }
+
+    pub(crate) fn invoicing(&self) -> &InvoicingOptions {
+        &self.parts.invoicing
     }
 
     pub(crate) fn lease(&self) -> &dyn Lease {

@@ -10,16 +10,20 @@ mod caller;
 pub mod channel;
 mod core;
 mod credential;
+pub mod credit;
 pub mod customer;
 pub mod dispatch;
 mod error;
 pub mod event;
+pub mod invoice;
 pub mod job;
 pub mod job_run;
 mod lease;
 pub mod ledger;
 pub mod organisation;
+pub mod plan;
 mod price;
+mod reckoning;
 pub mod schedule;
 pub mod usage;
 pub mod wake;
@@ -28,7 +32,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, LedgerOptions, SchedulingOptions};
+pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -39,6 +43,7 @@ pub use price::PriceBooks;
 pub struct Services {
     pub access: access::AccessService,
     pub organisation: organisation::OrganisationService,
+    pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
     pub customer: customer::CustomerService,
@@ -48,6 +53,8 @@ pub struct Services {
     pub event: event::EventService,
     pub ledger: ledger::LedgerService,
     pub audit: audit::AuditService,
+    pub credit: credit::CreditService,
+    pub invoice: invoice::InvoiceService,
     pub usage: usage::UsageService,
     pub scheduler: Arc<dyn wake::SchedulerView>,
     pub clock: SharedClock,
@@ -59,6 +66,7 @@ impl Services {
         Self {
             access: access::AccessService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
+            plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
@@ -68,6 +76,8 @@ impl Services {
             event: event::EventService::new(Arc::clone(core)),
             ledger: ledger::LedgerService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
+            credit: credit::CreditService::new(Arc::clone(core)),
+            invoice: invoice::InvoiceService::new(Arc::clone(core)),
             usage: usage::UsageService::new(Arc::clone(core)),
             scheduler,
             clock: Arc::clone(core.clock()),

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::access::Caller;
 use super::job::Registry;
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, credit};
 use crate::domain::id::OrganisationId;
 use crate::domain::input::Name;
 use crate::domain::money::Currency;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::period::Zone;
+use crate::domain::period::{Month, Zone};
 use crate::store;
 use crate::store::StoreError;
 pub use crate::store::organisation::{Filter, Order, Place};
@@ -73,6 +73,7 @@ impl OrganisationService {
         store::organisation::insert(work.tx(), &organisation, work.now()).await.map_err(taken)?;
         let today = time_zone.date(work.now());
         store::plan::assign(work.tx(), organisation.id, plan.id, today, work.now()).await?;
+        credit::grant_included(&work, organisation.id, Month::of(today), plan).await?;
         let schedules = self.jobs.schedules_of(&organisation, work.now());
         store::schedule::insert_many(work.tx(), &schedules, work.now()).await?;
         let details = json!({
@@ -100,7 +101,9 @@ impl OrganisationService {
             change.external_id.as_deref().map(|text| Name::parse("input.externalId", text)).transpose()?;
 
         let work = self.core.begin().await?;
-        let before = store::organisation::find(work.tx(), id).await?.ok_or(ServiceError::NotFound("organisation"))?;
+        // Locked, because the whole row is written back and a plan may be given to it at the same time.
+        let before = store::organisation::find_for_update(work.tx(), id).await?;
+        let before = before.ok_or(ServiceError::NotFound("organisation"))?;
         let organisation = Organisation {
             name: name.map_or_else(|| before.name.clone(), Name::into_string),
             time_zone: zone.unwrap_or(before.time_zone),

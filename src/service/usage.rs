@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, credit};
 use crate::domain::billing;
 use crate::domain::id::{CustomerId, OrganisationId, RateId};
 use crate::domain::input::BadInput;
@@ -77,7 +77,7 @@ impl UsageService {
         let usage = period_usage(&charges).map_err(internal)?;
         let assignments = store::plan::assignments(db, &[organisation.id]).await?;
         let plan = assignments.get(&organisation.id).and_then(|of| of.on(today)).and_then(|id| prices.plan(id));
-        let credit_balance = plan.map_or(Money::ZERO, |plan| plan.included_credit);
+        let credit_balance = credit::balance(&self.core, db, organisation, self.core.now()).await?;
         let remaining = credit_balance.checked_sub(usage.total.cost);
         Ok(PeriodView {
             month,

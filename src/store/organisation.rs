@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::keyset::{Keyset, ReadPage as _, placed};
 use super::row::{self, read, read_all, read_zone};
-use super::{Db, StoreError};
+use super::{Db, StoreError, Transaction};
 use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
 use crate::domain::job::JobKind;
@@ -68,6 +68,11 @@ pub async fn update(db: &impl Db, organisation: &Organisation, now: Instant) -> 
 /// The organisation with this id.
 pub async fn find(db: &impl Db, id: OrganisationId) -> Result<Option<Organisation>, StoreError> {
     Entity::find_by_id(id.uuid()).one(db).await?.map(from_row).transpose()
+}
+
+/// The same, and no other changes it until the transaction ends.
+pub async fn find_for_update(tx: &Transaction, id: OrganisationId) -> Result<Option<Organisation>, StoreError> {
+    Entity::find_by_id(id.uuid()).lock_exclusive().one(tx).await?.map(from_row).transpose()
 }
 
 /// Those of the ids that exist, in no particular order.

@@ -4,11 +4,15 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use entity::{plan, plan_assignment, price_list, rate};
-use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait as _, DbErr, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
 
 use super::row::{self, corrupt, read, read_all};
 use super::{Db, StoreError};
 use crate::domain::channel::ChannelKind;
+use crate::domain::clock::Instant;
 use crate::domain::id::{OrganisationId, PlanId, RateId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::plan::{Assignments, Plan, PriceBook, Rate};
@@ -23,6 +27,24 @@ pub async fn price_list_version(db: &impl Db) -> Result<i64, StoreError> {
     let query = price_list::Entity::find_by_id(PRICE_LIST).select_only().column(price_list::Column::Version);
     let version: Option<i64> = query.into_tuple().one(db).await?;
     version.ok_or_else(|| DbErr::RecordNotFound("price_list".to_owned()).into())
+}
+
+/// Counts a change of the price list; the new version. Until the transaction ends, no other changes the list.
+pub async fn bump_price_list(db: &impl Db) -> Result<i64, StoreError> {
+    price_list::Entity::update_many()
+        .col_expr(price_list::Column::Version, Expr::col(price_list::Column::Version).add(1))
+        .filter(price_list::Column::Id.eq(PRICE_LIST))
+        .exec(db)
+        .await?;
+    price_list_version(db).await
+}
+
+/// Adds rates; [`StoreError::Unique`] when a plan has a rate of the same scope from the same day on already. The version is the caller's to
+/// count on.
+pub async fn insert_rates(db: &impl Db, rates: &[Rate]) -> Result<(), StoreError> {
+    let rows = rates.iter().map(rate_row).collect::<Result<Vec<_>, _>>()?;
+    row::insert::<_, rate::ActiveModel>(db, rows, None).await?;
+    Ok(())
 }
 
 /// Every plan, the cheapest first, and every rate. The version is read first, so that a change in between makes the copy old, not wrong.
@@ -50,18 +72,18 @@ pub async fn assignments(
     Ok(pairs.into_iter().map(|(id, pairs)| (id, Assignments::new(pairs))).collect())
 }
 
-/// Gives an organisation a plan from a local day on; what it was given for that day before, it has no more.
+/// Gives an organisation a plan from a local day on; what it was given for that day or a later one before, it has no more.
 pub async fn assign(
     db: &impl Db,
     organisation: OrganisationId,
     plan: PlanId,
     from: NaiveDate,
-    now: crate::domain::clock::Instant,
+    now: Instant,
 ) -> Result<(), StoreError> {
     use plan_assignment::{ActiveModel, Column, Entity, Model};
     Entity::delete_many()
         .filter(Column::OrganisationId.eq(organisation.uuid()))
-        .filter(Column::EffectiveFrom.eq(from))
+        .filter(Column::EffectiveFrom.gte(from))
         .exec(db)
         .await?;
     let row =
@@ -81,6 +103,23 @@ fn read_plan(row: plan::Model) -> Result<Plan, StoreError> {
         daily_limit: row.daily_limit,
         monthly_limit: row.monthly_limit,
         created_at: row.created_at,
+    })
+}
+
+fn rate_row(rate: &Rate) -> Result<rate::Model, StoreError> {
+    let tiers = serde_json::to_string(&rate.price.tiers()).map_err(|error| corrupt("rate.tiers", error))?;
+    Ok(rate::Model {
+        id: rate.id.uuid(),
+        plan_id: rate.plan_id.uuid(),
+        kind: rate.kind.code().to_owned(),
+        resource_type: rate.resource_type.code().to_owned(),
+        category: rate.category.map_or_else(String::new, |category| category.code().to_owned()),
+        country: rate.country.map_or_else(String::new, |country| country.code().to_owned()),
+        effective_from: rate.effective_from,
+        model: rate.price.model().code().to_owned(),
+        unit_price_nanos: rate.price.per_unit().map(Money::nanos),
+        tiers,
+        created_at: rate.created_at,
     })
 }
 

@@ -20,5 +20,6 @@ mod job_run;
 mod lease;
 mod ledger;
 mod organisation;
+mod plan;
 mod schedule;
 mod token;

@@ -158,6 +158,81 @@ const LEDGER: &[Case] = &[
     ),
 ];
 
+const PRICES: &[Case] = &[
+    (
+        r#"publishRates(planCode: "gold", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", unitPrice: "1" }]) { id }"#,
+        "planCode",
+    ),
+    (r#"publishRates(planCode: "starter", rates: []) { id }"#, "rates"),
+    (
+        r#"publishRates(planCode: "starter", rates: [
+            { kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", unitPrice: "1" }
+            { kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", unitPrice: "2" }]) { id }"#,
+        "rates[1].effectiveFrom",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "Text Message", effectiveFrom: "2026-07-01", unitPrice: "1" }]) { id }"#,
+        "rates[0].resourceType",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", country: "IND", effectiveFrom: "2026-07-01", unitPrice: "1" }]) { id }"#,
+        "rates[0].country",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "soon", unitPrice: "1" }]) { id }"#,
+        "rates[0].effectiveFrom",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01" }]) { id }"#,
+        "rates[0].unitPrice",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", unitPrice: "0.0000000001" }]) { id }"#,
+        "rates[0].unitPrice",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", unitPrice: "-1" }]) { id }"#,
+        "rates[0].unitPrice",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", model: GRADUATED }]) { id }"#,
+        "rates[0].tiers",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", model: GRADUATED,
+            tiers: [{ upTo: "10", unitPrice: "1" }, { upTo: "5", unitPrice: "1" }, { unitPrice: "1" }] }]) { id }"#,
+        "rates[0].tiers[1].upTo",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", model: VOLUME,
+            tiers: [{ unitPrice: "0.1234567891" }] }]) { id }"#,
+        "rates[0].tiers[0].unitPrice",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", model: PACKAGE,
+            tiers: [{ upTo: "100", unitPrice: "0", flatFee: "0.1234567891" }] }]) { id }"#,
+        "rates[0].tiers[0].flatFee",
+    ),
+    (
+        r#"publishRates(planCode: "starter", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", unitPrice: "1",
+            tiers: [{ unitPrice: "1" }] }]) { id }"#,
+        "rates[0].tiers",
+    ),
+    (r#"publishRatesCsv(planCode: "gold", csv: "x") { added }"#, "planCode"),
+    (r#"publishRatesCsv(planCode: "starter", csv: "") { added }"#, "csv line 1"),
+    (r#"publishRatesCsv(planCode: "starter", csv: "kind,price\nSMS,1") { added }"#, "csv line 1"),
+    (
+        r#"publishRatesCsv(planCode: "starter", csv: "kind,resource_type,country,effective_from,unit_price\nSMS,message,IN,2026-07-01,1\nSMS,message,India,2026-07-01,1") { added }"#,
+        "csv line 3: country",
+    ),
+    (
+        r#"publishRatesCsv(planCode: "starter", csv: "kind,resource_type,effective_from,unit_price\nSMS,message,2026-07-01,0.0000000001") { added }"#,
+        "csv line 2: unit_price",
+    ),
+    (r#"assignPlan(organisationId: "$channel", planCode: "starter") { id }"#, "organisationId"),
+    (r#"assignPlan(organisationId: "$org", planCode: "gold") { id }"#, "planCode"),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -174,7 +249,7 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.folder()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER].concat() {
+    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES].concat() {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
         let extensions = &answer["errors"][0]["extensions"];
@@ -198,7 +273,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER]
+    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES]
         .concat()
         .into_iter()
         .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))

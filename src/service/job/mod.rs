@@ -2,6 +2,7 @@
 
 mod backfill;
 mod daily_usage;
+mod invoice_close;
 mod pull;
 mod retention;
 
@@ -25,6 +26,7 @@ use crate::store;
 
 pub use backfill::Backfill;
 pub use daily_usage::DailyUsage;
+pub use invoice_close::InvoiceClose;
 pub use retention::{Retention, RetentionOptions};
 
 /// A kind of job.
