@@ -139,3 +139,83 @@ fn add_to<K: Ord>(sums: &mut BTreeMap<K, Totals>, key: K, totals: Totals) -> Res
     *sum = sum.checked_add(totals)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::channel::ChannelKind;
+    use crate::domain::id::UsageRecordId;
+    use crate::domain::usage::{Correction, ResourceType};
+
+    fn record(quantity: i64, cost: Option<i64>, voids: Option<bool>) -> UsageRecord {
+        let at = "2026-06-05T12:00:00Z".parse().unwrap();
+        let date = "2026-06-05".parse().unwrap();
+        let id = UsageRecordId::from_uuid(uuid::Uuid::from_u128(1));
+        UsageRecord {
+            id,
+            organisation_id: OrganisationId::from_uuid(uuid::Uuid::from_u128(2)),
+            idempotency_key: "key".to_owned(),
+            content_hash: [0; 16],
+            resource: Resource {
+                kind: ChannelKind::Voice,
+                resource_type: ResourceType::from_code("minute").unwrap(),
+                category: None,
+                country: None,
+            },
+            resource_id: None,
+            channel_id: None,
+            customer_id: Some(CustomerId::from_uuid(uuid::Uuid::from_u128(3))),
+            quantity: Quantity::from_micros(quantity),
+            rate_id: cost.map(|_| RateId::from_uuid(uuid::Uuid::from_u128(4))),
+            unit_price: None,
+            cost: cost.map(Money::from_nanos),
+            occurred_at: at,
+            date,
+            hour: 17,
+            billing_month: Month::of(date),
+            metadata: None,
+            correction: voids.map(|voids| Correction { amends: id, reason: "a mistake".to_owned(), voids }),
+            recorded_at: at,
+        }
+    }
+
+    fn is_nothing(rollups: &Rollups) -> bool {
+        let sums = rollups.hours.values().chain(rollups.periods.values()).chain(rollups.customer_days.values());
+        sums.into_iter().all(|totals| *totals == Totals::default())
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_and_what_takes_it_away_cancel(
+            quantity in 1..1_000_000_000_000_000_i64,
+            amended in 1..1_000_000_000_000_000_i64,
+            cost in prop::option::of(0..1_000_000_000_000_i64),
+        ) {
+            let mut rollups = Rollups::default();
+            rollups.add(&record(quantity, cost, None)).unwrap();
+            rollups.add(&record(amended - quantity, cost.map(|cost| cost / 2), Some(false))).unwrap();
+            prop_assert_eq!(rollups.hours.values().next().unwrap().records, 1);
+            rollups.add(&record(-amended, cost.map(|cost| -cost - cost / 2), Some(true))).unwrap();
+            prop_assert!(is_nothing(&rollups));
+        }
+
+        #[test]
+        fn what_is_counted_in_and_out_again_leaves_nothing(quantity: i32, cost: Option<i32>) {
+            let record = record(i64::from(quantity), cost.map(i64::from), None);
+            let mut rollups = Rollups::default();
+            rollups.add(&record).unwrap();
+            rollups.remove(&record).unwrap();
+            prop_assert!(is_nothing(&rollups));
+        }
+    }
+
+    #[test]
+    fn a_sum_that_does_not_fit_is_said_so() {
+        let mut rollups = Rollups::default();
+        let huge = record(i64::MAX, Some(i64::MAX), None);
+        rollups.add(&huge).unwrap();
+        assert_eq!(rollups.add(&huge), Err(Overflow));
+    }
+}

@@ -137,3 +137,77 @@ fn metadata(value: &serde_json::Value) -> Result<Option<String>, BadInput> {
         Some(object) => Ok((!object.is_empty()).then_some(text)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Instant {
+        "2026-06-05T12:00:00.000001Z".parse().unwrap()
+    }
+
+    fn draft() -> Draft {
+        Draft {
+            field: "records[3]".to_owned(),
+            idempotency_key: None,
+            kind: ChannelKind::Sms,
+            channel_id: None,
+            resource_type: "message".to_owned(),
+            resource_id: Some("SM 1/ü".to_owned()),
+            quantity: "1".to_owned(),
+            category: None,
+            country: None,
+            customer_id: None,
+            occurred_at: None,
+            metadata: None,
+        }
+    }
+
+    fn hash(draft: Draft, now: Instant) -> [u8; 16] {
+        draft.check(now, None).unwrap().content_hash()
+    }
+
+    #[test]
+    fn what_is_not_said_is_filled_in() {
+        let usage = draft().check(now(), None).unwrap();
+        assert_eq!(usage.idempotency_key, "SMS/message/SM 1/ü");
+        assert_eq!((usage.occurred_at, usage.occurred_at_given, usage.metadata), (now(), false, None));
+    }
+
+    #[test]
+    fn only_what_was_said_tells_one_content_from_another() {
+        let later = now() + TimeDelta::hours(1);
+        assert_eq!(hash(draft(), now()), hash(draft(), later), "the time of sending is not said");
+        let at = |text: &str| Draft { occurred_at: Some(text.to_owned()), ..draft() };
+        assert_eq!(hash(at("2026-06-05T12:00:00Z"), now()), hash(at("2026-06-05T17:30:00.0000+05:30"), now()));
+        let metadata = |value| Draft { metadata: Some(value), ..draft() };
+        assert_eq!(hash(metadata(json!({"a": 1, "b": 2})), now()), hash(metadata(json!({"b": 2, "a": 1})), now()));
+        assert_eq!(hash(metadata(json!({})), now()), hash(draft(), now()));
+        let others = [
+            Draft { kind: ChannelKind::Voice, ..draft() },
+            Draft { quantity: "1.000001".to_owned(), ..draft() },
+            Draft { country: Some("IN".to_owned()), ..draft() },
+            Draft { category: Some(UsageCategory::Other), ..draft() },
+            at("2026-06-05T12:00:00.000001Z"),
+            metadata(json!({"a": 1})),
+        ];
+        for other in others {
+            assert_ne!(hash(other.clone(), now()), hash(draft(), now()), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_as_old_as_the_window_and_no_older() {
+        let at = |at: Instant| Draft { occurred_at: Some(at.to_rfc3339()), ..draft() };
+        let oldest = now() - TimeDelta::days(34);
+        assert!(at(oldest).check(now(), Some(oldest)).is_ok());
+        let early = at(oldest - TimeDelta::microseconds(1));
+        assert_eq!(early.clone().check(now(), Some(oldest)).unwrap_err().field, "records[3].occurredAt");
+        assert!(early.check(now(), None).is_ok(), "a backfill goes back as far as it likes");
+        assert!(at(now() + AHEAD_MAX).check(now(), None).is_ok());
+        assert!(at(now() + AHEAD_MAX + TimeDelta::microseconds(1)).check(now(), None).is_err());
+        assert!(at("1999-12-31T12:00:00Z".parse().unwrap()).check(now(), None).is_err());
+    }
+}

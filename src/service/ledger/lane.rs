@@ -45,7 +45,7 @@ struct Lane(Mutex<Waiting>);
 /// All of the queues. An organisation's calls are in one, in the order of their coming.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: Vec<Arc<Lane>>,
+    all: Vec<Arc<Lane>>,
     room: Arc<Semaphore>,
     runtime: Option<Handle>,
 }
@@ -54,7 +54,7 @@ impl Lanes {
     pub(super) fn new(backend: &str) -> Self {
         let count = if backend == "sqlite" { 1 } else { LANES_POSTGRES };
         Self {
-            lanes: (0..count).map(|_| Arc::default()).collect(),
+            all: (0..count).map(|_| Arc::default()).collect(),
             room: Arc::new(Semaphore::new(WAITING_MAX)),
             runtime: Handle::try_current().ok(),
         }
@@ -80,9 +80,9 @@ impl Lanes {
 
     fn lane(&self, organisation: OrganisationId) -> &Arc<Lane> {
         let (_, random) = organisation.uuid().as_u64_pair();
-        let lanes = u64::try_from(self.lanes.len()).unwrap_or(1);
+        let lanes = u64::try_from(self.all.len()).unwrap_or(1);
         let index = usize::try_from(random % lanes).unwrap_or(0);
-        &self.lanes[index]
+        &self.all[index]
     }
 }
 

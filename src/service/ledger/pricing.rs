@@ -93,3 +93,41 @@ impl Change {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_that_comes_twice_is_one_hour() {
+        let zone = Zone::from_name("America/New_York").unwrap();
+        let local = |text: &str| {
+            let (date, hour) = local(zone, text.parse().unwrap());
+            (date.to_string(), hour)
+        };
+        let november = |hour| ("2026-11-01".to_owned(), hour);
+        assert_eq!(local("2026-11-01T03:59:59.999Z"), ("2026-10-31".to_owned(), 23));
+        assert_eq!(local("2026-11-01T04:00:00Z"), november(0));
+        assert_eq!([local("2026-11-01T05:30:00Z"), local("2026-11-01T06:30:00Z")], [november(1), november(1)]);
+        assert_eq!(local("2026-11-02T04:59:59.999Z"), november(23));
+    }
+
+    #[test]
+    fn a_day_that_has_begun_does_not_go_back_to_the_one_before() {
+        // Clocks went back at 00:01 to 23:01 of the day before.
+        let zone = Zone::from_name("America/St_Johns").unwrap();
+        let (date, hour) = local(zone, "2010-11-07T02:45:00Z".parse().unwrap());
+        assert_eq!((date.to_string(), hour), ("2010-11-07".to_owned(), 0));
+    }
+
+    #[test]
+    fn closed_months_are_passed_over() {
+        let month = |text: &str| Month::parse("month", text).unwrap();
+        let closed = BTreeSet::from([month("2026-05"), month("2026-06"), month("2026-08")]);
+        let billed = |date: &str| billing_month(Some(&closed), date.parse().unwrap());
+        assert_eq!(billed("2026-04-30"), month("2026-04"));
+        assert_eq!(billed("2026-05-01"), month("2026-07"));
+        assert_eq!(billed("2026-08-31"), month("2026-09"));
+        assert_eq!(billing_month(None, "2026-05-01".parse().unwrap()), month("2026-05"));
+    }
+}

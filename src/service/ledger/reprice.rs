@@ -78,7 +78,7 @@ impl LedgerService {
         }
         let wanted = store::usage::unpriced(tx, organisation, range, after, BATCH).await?;
         let Some(last) = wanted.last().map(Place::of) else { return Ok(None) };
-        let prices = self.core.prices().current(tx).await?;
+        let book = self.core.prices().current(tx).await?;
         let plans = store::plan::assignments(tx, &[organisation]).await?.remove(&organisation).unwrap_or_default();
         let earliest = wanted.iter().map(|record| Month::of(record.date)).min();
         let first_month = earliest.unwrap_or_else(|| Month::of(work.now().date_naive()));
@@ -90,7 +90,7 @@ impl LedgerService {
         let wanted: BTreeSet<_> = wanted.iter().map(|record| record.id).collect();
         let mut change = Change::default();
         let mut sets = Prices::new();
-        for (record, stamp) in stamps(&prices, &plans, &family).map_err(overflow)? {
+        for (record, stamp) in stamps(&book, &plans, &family).map_err(overflow)? {
             if !wanted.contains(&record.id) {
                 continue;
             }
@@ -105,8 +105,8 @@ impl LedgerService {
                 }
                 Some(_) | None => record.billing_month,
             };
-            let priced = UsageRecord { rate_id: Some(rate_id), unit_price, cost, billing_month, ..record.clone() };
-            change.replace(record, &priced).map_err(overflow)?;
+            let now = UsageRecord { rate_id: Some(rate_id), unit_price, cost, billing_month, ..record.clone() };
+            change.replace(record, &now).map_err(overflow)?;
             sets.entry((rate_id, unit_price, cost, billing_month)).or_default().push(record.id);
         }
         for ((rate, unit_price, cost, month), ids) in sets {

@@ -49,7 +49,9 @@ pub async fn insert(tx: &Transaction, records: &[&UsageRecord]) -> Result<Writte
         let (batch, later) = rest.split_at(batch_size(rest.len()));
         rest = later;
         let mut bound: Vec<Value> = Vec::with_capacity(batch.len() * COLUMN_COUNT);
-        batch.iter().for_each(|record| bound.extend(values(record)));
+        for record in batch {
+            bound.extend(values(record));
+        }
         let backend = tx.get_database_backend();
         let done =
             tx.execute_raw(Statement::from_sql_and_values(backend, statement(backend, batch.len()), bound)).await?;
