@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn rows_are_split_into_few_sizes_of_statements() {
         let mut left = 1_387;
-        let sizes: Vec<_> = std::iter::from_fn(|| {
+        let sizes = std::iter::from_fn(|| {
             let size = batch_size(left);
             left -= size;
             (size > 0).then_some(size)
