@@ -21,7 +21,9 @@ use wabacus::domain::id::OrganisationId;
 use wabacus::domain::usage::{Draft, Outcome, UsageRecord};
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
-use wabacus::service::{Core, CoreParts, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError};
+use wabacus::service::{
+    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
+};
 use wabacus::store::{self, Store};
 
 use crate::harness::{Database, stories, write};
@@ -50,6 +52,7 @@ fn node(store: Store) -> LedgerService {
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
+        invoicing: InvoicingOptions::default(),
         lease: Arc::new(OneNode),
     }))
 }

@@ -27,6 +27,7 @@ mod new_organisation;
 mod overlap;
 mod panic;
 mod pause_and_remove;
+mod plan_change;
 mod price;
 mod readme;
 mod recorder;

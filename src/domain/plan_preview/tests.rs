@@ -127,9 +127,9 @@ fn fee_credit_tiers_and_a_raise_in_the_middle_of_the_month_are_in_the_difference
             "EMAIL 120 in 5: 60 -> 11 (-49)",
         ]
     );
-    let sums = |cost: &PlanCost| (cost.usage.to_string(), cost.included_credit.to_string(), cost.total.to_string());
-    assert_eq!(sums(&told.current), ("81".to_owned(), "5".to_owned(), "76".to_owned()));
-    assert_eq!(sums(&told.proposed), ("22.6".to_owned(), "10".to_owned(), "41.6".to_owned()));
+    let told_of = |cost: &PlanCost| (cost.usage.to_string(), cost.included_credit.to_string(), cost.total.to_string());
+    assert_eq!(told_of(&told.current), ("81".to_owned(), "5".to_owned(), "76".to_owned()));
+    assert_eq!(told_of(&told.proposed), ("22.6".to_owned(), "10".to_owned(), "41.6".to_owned()));
     assert_eq!(told.difference, money("-34.4"));
     assert_eq!((told.current.unpriced, told.proposed.unpriced), (7, 7));
 }

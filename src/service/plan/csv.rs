@@ -41,11 +41,12 @@ pub(super) fn read(text: &str) -> Result<Vec<Line>, BadInput> {
     // What spreadsheets put in front of UTF-8.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.as_bytes());
-    let columns = columns(reader.headers().map_err(|error| unreadable(&error))?)?;
+    let mut count = LineCount { rest: text.as_bytes(), byte: 0, line: 1 };
+    let columns = columns(reader.headers().map_err(|error| unreadable(&mut count, &error))?)?;
     let mut lines = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| unreadable(&error))?;
-        let number = record.position().map_or(0, ::csv::Position::line);
+        let record = record.map_err(|error| unreadable(&mut count, &error))?;
+        let number = count.of(record.position());
         if lines.len() == CSV_ROWS_MAX {
             let accepted = format!("expected at most {CSV_ROWS_MAX} rates");
             return Err(BadInput::new(format!("csv line {number}"), "one more", accepted));
@@ -97,8 +98,31 @@ fn columns(header: &StringRecord) -> Result<HashMap<&'static str, usize>, BadInp
     }
 }
 
-fn unreadable(error: &::csv::Error) -> BadInput {
-    let line = error.position().map_or(1, ::csv::Position::line);
+/// Counts lines as an editor does. The library's own count leaves out empty lines, and lags one behind where lines end with CR LF.
+struct LineCount<'a> {
+    rest: &'a [u8],
+    byte: u64,
+    line: u64,
+}
+
+impl LineCount<'_> {
+    /// The line of a record that begins there; later records come later.
+    fn of(&mut self, position: Option<&::csv::Position>) -> u64 {
+        let begin = position.map_or(0, ::csv::Position::byte);
+        // What separates a record from the one before it is taken for its own first bytes.
+        while let Some((byte, rest)) = self.rest.split_first()
+            && (self.byte < begin || matches!(byte, b'\r' | b'\n'))
+        {
+            self.line += u64::from(*byte == b'\n');
+            self.byte += 1;
+            self.rest = rest;
+        }
+        self.line
+    }
+}
+
+fn unreadable(count: &mut LineCount<'_>, error: &::csv::Error) -> BadInput {
+    let line = count.of(error.position());
     let accepted = match error.kind() {
         ErrorKind::UnequalLengths { expected_len, .. } => format!("expected {expected_len} cells, as many as columns"),
         _ => "expected CSV with commas".to_owned(),
@@ -229,6 +253,11 @@ mod tests {
         assert_eq!(field(""), "csv");
         let read_field = |text: &str| read(text).unwrap_err().field;
         assert_eq!(read_field(""), "csv line 1");
+        assert_eq!(
+            field("\r\n\nSMS,\"mes\nsage\",,,2026-07-01,,1,\r\n\r\nSMS,message,,,never,,1,"),
+            "csv line 7: effective_from"
+        );
+        assert_eq!(field("\r\n\r\nSMS,message"), "csv line 4");
         assert_eq!(read_field("kind,resource_type,price\n"), "csv line 1");
         assert_eq!(read_field("kind,kind\n"), "csv line 1");
         assert_eq!(read_field("kind,resource_type\n"), "csv line 1");

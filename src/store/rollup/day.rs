@@ -51,7 +51,7 @@ pub async fn of_days(
     for column in [Column::QuantityMicros, Column::CostNanos, Column::Records, Column::Unpriced] {
         query = query.column_as(sum(column), column.as_str());
     }
-    read_all(query.into_model::<Row>().all(db).await?, read_row)
+    read_all(query.into_model::<Row>().all(db).await?, |row| read_row(&row))
 }
 
 /// PostgreSQL sums 64-bit numbers into another type.
@@ -59,7 +59,7 @@ fn sum(column: Column) -> SimpleExpr {
     column.into_expr().sum().cast_as("bigint")
 }
 
-fn read_row(row: Row) -> Result<DayOfResource, StoreError> {
+fn read_row(row: &Row) -> Result<DayOfResource, StoreError> {
     Ok(DayOfResource {
         date: row.date,
         resource: Resource {
