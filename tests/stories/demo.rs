@@ -153,7 +153,10 @@ fn assert_is_billed(organisation: &Value) {
 async fn assert_prints_a_pdf(page: &str, token: &str) {
     let address = word_after(page, "-o invoice.pdf ");
     let answer = reqwest::Client::new().get(address).bearer_auth(token).send().await.expect("an answer");
-    assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &"application/pdf".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (200, &"application/pdf".parse().unwrap())
+    );
     let bytes = answer.bytes().await.expect("a body");
     assert!(bytes.starts_with(b"%PDF-"), "{} bytes", bytes.len());
 }

@@ -24,12 +24,16 @@ async fn shop() -> (World, String) {
 async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
     let (world, organisation) = shop().await;
     let documents = documents(&organisation);
-    let [usage, jobs, watch, pull] = documents.as_slice() else { panic!("four documents: {documents:#?}") };
+    let [usage, record, cost, billed, jobs, watch, pull] = documents.as_slice() else {
+        panic!("seven documents: {documents:#?}")
+    };
     let graphiql = format!("{}/graphiql", world.url());
     let folder = tempfile::tempdir().expect("a folder for the documents");
 
     let own = world.token(Some(&organisation)).await;
-    let results = run(&graphiql, &own, folder.path(), &[usage]).await;
+    let query = "mutation($id: ID!) { generateInvoice(organisationId: $id, month: \"2026-10\") { id } }";
+    world.ask(query, json!({ "id": organisation })).await;
+    let results = run(&graphiql, &own, folder.path(), &[usage, record, cost, billed]).await;
     let shown = &results[0]["data"]["organisation"];
     assert_eq!(shown["name"], "Shop app-readme");
     let days = shown["dailyUsage"].as_array().expect("days of usage");
@@ -38,6 +42,17 @@ async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
     let months = shown["monthlyUsage"].as_array().expect("months of usage");
     let november = months.iter().find(|month| month["month"] == "2026-11").expect("this month");
     assert_eq!(november["counts"]["total"], days[18]["monthToDate"]["total"]);
+
+    let recorded = &results[1]["data"]["recordUsage"];
+    assert_eq!((&recorded[0]["outcome"], &recorded[0]["record"]["cost"]), (&json!("RECORDED"), &json!("7.5")));
+    assert_eq!((&recorded[1]["outcome"], &recorded[1]["field"]), (&json!("REJECTED"), &json!("records[1].quantity")));
+    let shown = &results[2]["data"]["organisation"];
+    assert_eq!(shown["currentPeriod"]["totalCost"], "7.5");
+    assert_eq!(shown["currentPeriod"]["remainingCredits"], "42.5");
+    assert_eq!(shown["usageStats"]["busiestDay"], "2026-11-20");
+    assert_eq!(shown["invoicePreview"]["total"], "0", "the included credit pays for it");
+    let invoice = &results[3]["data"]["organisation"]["invoices"]["nodes"][0];
+    assert_eq!((&invoice["month"], &invoice["state"]), (&json!("2026-10"), &json!("DRAFT")));
 
     let results = run(&graphiql, &world.admin, folder.path(), &[jobs, pull]).await;
     assert_eq!(results[0]["data"]["jobRuns"]["nodes"][0]["state"], "SUCCEEDED");
