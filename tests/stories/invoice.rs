@@ -266,6 +266,7 @@ async fn who_follows_invoices_is_told_of_each_change() {
     let world = World::begin().await;
     let shop = starter(&world).await;
     let token = world.token(Some(&shop)).await;
+    world.advance_to("2026-06-30T23:30:00Z").await;
     world.advance_to("2026-07-03T18:30:00Z").await;
     let arguments = json!({ "after": beginning() });
     let selection = "{ cursor at invoice { id number state } }";
