@@ -161,6 +161,15 @@ fn internal(overflow: Overflow) -> ServiceError {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn an_error_ends_the_document_without_its_last_line() {
+        let broken = ServiceError::Conflict("the disk is gone".to_owned());
+        let pages = stream::iter([Ok(Vec::new()), Err(broken), Ok(Vec::new())]);
+        let chunks: Vec<_> = chunks(Document::new(Format::Csv, None), pages).collect().await;
+        let [Ok(beginning), Err(_)] = chunks.as_slice() else { panic!("{chunks:?}") };
+        assert!(beginning.starts_with(b"id,kind,") && !beginning.contains(&b'#'));
+    }
+
     #[test]
     fn days_and_instants_are_read_by_their_form() {
         let question = Question::parse("from=2026-06-05&to=2026-06-05T08:00:00+07:00&format=json&unknown=1").unwrap();

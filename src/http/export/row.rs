@@ -6,8 +6,9 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::domain::account_usage::UsageCategory;
 use crate::domain::clock::Instant;
-use crate::domain::usage::UsageRecord;
+use crate::domain::usage::{Country, UsageRecord};
 
 /// The names of the columns, in their order.
 pub(super) const COLUMNS: [&str; 19] = [
@@ -70,8 +71,8 @@ impl<'a> Row<'a> {
             quantity: record.quantity.to_string(),
             unit_price: record.unit_price.map(|price| price.to_string()),
             cost: record.cost.map(|cost| cost.to_string()),
-            category: resource.category.map(|category| category.code()),
-            country: resource.country.as_ref().map(|country| country.code()),
+            category: resource.category.map(UsageCategory::code),
+            country: resource.country.as_ref().map(Country::code),
             customer_id: record.customer_id.map(|id| id.to_string()),
             channel_id: record.channel_id.map(|id| id.to_string()),
             occurred_at: instant(record.occurred_at),

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use entity::usage_hour::{Column, Entity};
 use sea_orm::sea_query::ExprTrait as _;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect, Select};
 use uuid::Uuid;
 
 use crate::domain::channel::ChannelKind;
@@ -38,9 +38,9 @@ pub async fn by_resource(
     range: DateRange,
 ) -> Result<Vec<Summary>, StoreError> {
     let columns = [Column::Date, Column::Kind, Column::ResourceType];
-    let query = columns.into_iter().fold(of(organisation, range), |query, column| query.column(column));
+    let query = columns.into_iter().fold(of(organisation, range), QuerySelect::column);
     let query = summed(summed(summed(query, Column::QuantityMicros), Column::CostNanos), Column::Records);
-    let query = columns.into_iter().fold(query, |query, column| query.group_by(column));
+    let query = columns.into_iter().fold(query, QuerySelect::group_by);
     let rows: Vec<(NaiveDate, String, String, i64, i64, i64)> = query.into_tuple().all(db).await?;
     read_all(rows, |(date, kind, resource_type, quantity, cost, records)| {
         Ok(Summary {
@@ -73,9 +73,8 @@ pub async fn of_rates(
     let mut found = Vec::new();
     for rates in rates.chunks(row::IDS_MAX) {
         let query = of(organisation, range).filter(Column::RateId.is_in(rates.iter().map(|id| id.uuid())));
-        let query = columns.into_iter().fold(query, |query, column| query.column(column));
-        let query =
-            columns.into_iter().fold(summed(query, Column::QuantityMicros), |query, column| query.group_by(column));
+        let query = columns.into_iter().fold(query, QuerySelect::column);
+        let query = columns.into_iter().fold(summed(query, Column::QuantityMicros), QuerySelect::group_by);
         let rows: Vec<Row> = query.order_by_asc(Column::Date).order_by_asc(Column::Hour).into_tuple().all(db).await?;
         for (date, hour, kind, resource_type, category, country, rate_id, quantity) in rows {
             let resource = Resource {
