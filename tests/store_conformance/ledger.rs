@@ -21,9 +21,7 @@ use wabacus::domain::id::OrganisationId;
 use wabacus::domain::usage::{Draft, Outcome, UsageRecord};
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
-use wabacus::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
-};
+use wabacus::service::{Core, CoreParts, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError};
 use wabacus::store::{self, Store};
 
 use crate::harness::{Database, stories, write};
@@ -52,7 +50,7 @@ fn node(store: Store) -> LedgerService {
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
-        invoicing: InvoicingOptions::default(),
+        invoicing: wabacus::service::InvoicingOptions::default(),
         lease: Arc::new(OneNode),
     }))
 }
