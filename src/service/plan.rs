@@ -169,7 +169,7 @@ impl PlanService {
         same_currency(current, proposed)?;
         let days = store::rollup::of_days(db, organisation, month.range()).await?;
         plan_preview::preview(&prices, month, &days, current, proposed)
-            .map_err(|overflow| ServiceError::Internal(overflow.into()))
+            .map_err(|overflow| ServiceError::Conflict(format!("{overflow} to say what the month would cost")))
     }
 }
 
