@@ -92,7 +92,27 @@ fn of_period(price: &Price, before: Quantity, now: Quantity) -> Result<(Money, V
     parts().ok_or(Overflow)
 }
 
+/// What each day adds to the cost of a price that depends on the quantity, where `before` was counted already; the days are in order.
+pub fn by_day(
+    price: &Price,
+    before: Quantity,
+    days: impl IntoIterator<Item = Quantity>,
+) -> Result<Vec<Money>, Overflow> {
+    let (mut quantity, mut charged) = (before, price.total(before).ok_or(Overflow)?);
+    let mut costs = Vec::new();
+    for day in days {
+        quantity = quantity.checked_add(day).ok_or(Overflow)?;
+        let total = price.total(quantity).ok_or(Overflow)?;
+        costs.push(total.checked_sub(charged).ok_or(Overflow)?);
+        charged = total;
+    }
+    Ok(costs)
+}
+
 /// The cost of some charges together.
 pub fn cost_of(charges: &[Charge]) -> Result<Money, Overflow> {
     Money::sum(charges.iter().map(|charge| charge.amount)).ok_or(Overflow)
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,6 +140,13 @@ pub fn invoice_id(organisation: OrganisationId, month: Month) -> InvoiceId {
     InvoiceId::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
+/// The month that an invoice is about, which its id says.
+pub fn month_of(id: InvoiceId) -> Option<Month> {
+    let (seconds, _) = id.uuid().get_timestamp()?.to_unix();
+    let begin = chrono::DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)?;
+    Some(Month::of(begin.date_naive()))
+}
+
 /// How many bytes of a line's id are its invoice's, so that the line of a draft, which is not stored, leads to its invoice.
 const SHARED_BYTES: usize = 10;
 

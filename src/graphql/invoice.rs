@@ -4,15 +4,17 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::access;
 use super::channel::ChannelKind;
+use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::error::{Fault, Result};
 use super::loader;
 use super::organisation::Organisation;
-use super::scalar::{DateTime, Decimal, Month};
+use super::plan::Rate;
+use super::scalar::{Date, DateTime, Decimal, Month, int};
+use super::usage_record::{self, UsageRecord};
 use crate::domain::id::{InvoiceId, OrganisationId};
-use crate::domain::invoice;
-use crate::domain::{organisation, period};
-use crate::service::invoice::{Preview, Statement};
+use crate::domain::{invoice, organisation, period, rating};
+use crate::service::invoice::{self as service, Explanation, Preview, Statement};
 
 /// Where an invoice stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -182,6 +184,124 @@ impl InvoiceLine {
     /// What it comes to, rounded once to what can be paid; below zero for credits.
     async fn amount(&self) -> Decimal {
         self.0.amount.into()
+    }
+
+    /// How it came about, down to the records.
+    async fn explain(&self, ctx: &Context<'_>) -> Result<LineExplanation> {
+        let organisation = loader::organisation(ctx, self.0.organisation_id).await?;
+        let explanation = access::services(ctx)?.invoice.explain(&organisation, &self.0).await?;
+        Ok(LineExplanation { line: self.0.clone(), organisation, explanation })
+    }
+}
+
+/// How a line came about: the steps of its price minus what was charged before, its days, and its records all come to its amount before
+/// it was rounded.
+#[derive(Debug)]
+pub(super) struct LineExplanation {
+    line: invoice::InvoiceLine,
+    organisation: organisation::Organisation,
+    explanation: Explanation,
+}
+
+/// How a line came about: the steps of its price minus what was charged before, its days, and its records all come to its amount before it
+/// was rounded.
+#[Object]
+impl LineExplanation {
+    /// The line.
+    async fn line(&self) -> InvoiceLine {
+        InvoiceLine(self.line.clone())
+    }
+
+    /// Its amount before it was rounded once to what can be paid.
+    async fn unrounded(&self) -> Decimal {
+        self.explanation.unrounded.into()
+    }
+
+    /// How the price was applied; of tiers and packages, to all that was used in the month so far.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn steps(&self) -> Vec<PriceStep> {
+        self.explanation.steps.iter().map(Into::into).collect()
+    }
+
+    /// What earlier invoices charged of the steps; more than 0 only in adjustments of tiers and packages.
+    async fn charged_before(&self) -> Decimal {
+        self.explanation.charged_before.into()
+    }
+
+    /// The rate; null where nothing has a price, and of fees and credits.
+    async fn rate(&self) -> Option<Rate> {
+        self.explanation.rate.clone().map(Rate)
+    }
+
+    /// The local days that it is made of, earliest first.
+    #[graphql(complexity = "31 * child_complexity + 1")]
+    async fn days(&self) -> Result<Vec<LineDay>> {
+        self.explanation.days.iter().copied().map(TryInto::try_into).collect()
+    }
+
+    /// The records that it is made of, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn records(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<Connection<UsageRecord>> {
+        let request = PageArguments::forward(first, after).request(usage_record::read_place)?;
+        let page = access::services(ctx)?.invoice.records(&self.organisation, &self.line, &request).await?;
+        Ok(connection::connect(page, usage_record::write_place, UsageRecord))
+    }
+}
+
+/// A part of how a price was applied.
+#[derive(Debug, Clone, SimpleObject)]
+pub(super) struct PriceStep {
+    /// Where the tier begins, itself excluded; 0 without tiers.
+    from: Decimal,
+    /// Where it ends; null: nowhere.
+    up_to: Option<Decimal>,
+    /// How much falls into it; of packages, how many.
+    quantity: Decimal,
+    /// The price of one.
+    unit_price: Decimal,
+    /// What is charged once when anything falls into it.
+    flat_fee: Decimal,
+    /// What it comes to, not rounded.
+    amount: Decimal,
+}
+
+impl From<&rating::Step> for PriceStep {
+    fn from(step: &rating::Step) -> Self {
+        Self {
+            from: step.from.into(),
+            up_to: step.up_to.map(Into::into),
+            quantity: step.quantity.into(),
+            unit_price: step.unit_price.into(),
+            flat_fee: step.flat_fee.into(),
+            amount: step.amount.into(),
+        }
+    }
+}
+
+/// What a line has of one local day.
+#[derive(Debug, Clone, SimpleObject)]
+pub(super) struct LineDay {
+    /// The organisation's local day.
+    date: Date,
+    /// How much was used.
+    quantity: Decimal,
+    /// What it cost, not rounded; of tiers and packages, what the day added to the cost of the days before.
+    cost: Decimal,
+    /// How many records there are; one that corrects another counts nothing, one that takes it away counts it out.
+    records: i32,
+}
+
+impl TryFrom<service::LineDay> for LineDay {
+    type Error = Fault;
+
+    fn try_from(day: service::LineDay) -> Result<Self> {
+        let records = int("records", day.records)?;
+        Ok(Self { date: day.date.into(), quantity: day.quantity.into(), cost: day.cost.into(), records })
     }
 }
 

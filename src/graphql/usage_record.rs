@@ -147,11 +147,11 @@ pub(super) async fn page(
     Ok(connection::connect(page, write_place, UsageRecord))
 }
 
-fn write_place(record: &usage::UsageRecord) -> String {
+pub(super) fn write_place(record: &usage::UsageRecord) -> String {
     format!("{}:{}", record.occurred_at.timestamp_micros(), record.id)
 }
 
-fn read_place(text: &str) -> Option<Place> {
+pub(super) fn read_place(text: &str) -> Option<Place> {
     let (micros, id) = text.split_once(':')?;
     let occurred_at = Instant::from_timestamp_micros(micros.parse().ok()?)?;
     Some(Place { occurred_at, id: UsageRecordId::parse("after", id).ok()? })

@@ -28,6 +28,8 @@ mod guard;
 mod media;
 /// An invoice as a PDF.
 pub mod pdf;
+/// `GET /v1/invoices/{id}.pdf`.
+mod invoice;
 /// JSON of a GraphQL request, from a body, a query string or a WebSocket message.
 mod request;
 /// The ledger's records as a file.

@@ -3,7 +3,7 @@
 use actix_web::web;
 
 use super::rest::BodyLimit;
-use super::{export, webhook};
+use super::{export, invoice, webhook};
 use crate::service::Services;
 
 /// Adds the routes. Each handler takes the services, and the keeper of tokens as [`super::rest::caller`] wants it, out of the application's
@@ -17,4 +17,5 @@ pub(super) fn configure(
     routes.app_data(services.clone()).app_data(body_limit.clone());
     routes.route("/webhooks/cdr", web::post().to(webhook::receive_calls));
     routes.route("/v1/organisations/{id}/usage/export", web::get().to(export::usage));
+    routes.route("/v1/invoices/{id}.pdf", web::get().to(invoice::show));
 }

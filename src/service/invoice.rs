@@ -1,5 +1,6 @@
 //! Invoices: drafts that follow late usage, then final ones with a number that do not change; paid or void in the end.
 
+mod explain;
 mod settle;
 mod show;
 
@@ -19,6 +20,7 @@ use crate::domain::organisation::Organisation;
 use crate::domain::period::Month;
 use crate::store;
 
+pub use explain::{Explanation, LineDay, Place};
 pub(crate) use settle::{make_drafts, settle};
 pub use show::{Preview, Statement};
 
@@ -29,7 +31,8 @@ pub struct InvoiceService {
 }
 
 impl InvoiceService {
-    pub(super) const fn new(core: Arc<Core>) -> Self {
+    /// The invoices of `core`'s organisations.
+    pub const fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
 

@@ -14,6 +14,7 @@ pub mod customer;
 mod error;
 pub mod event;
 pub mod invoice;
+pub mod invoice_usage;
 pub mod job_run;
 mod keyset;
 pub mod lease;

@@ -50,6 +50,7 @@ fn node(store: Store) -> LedgerService {
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
+        invoicing: wabacus::service::InvoicingOptions::default(),
         lease: Arc::new(OneNode),
     }))
 }

@@ -17,6 +17,7 @@ mod channel;
 mod connection;
 mod customer;
 mod event;
+mod invoice;
 mod job_run;
 mod lease;
 mod ledger;

@@ -233,6 +233,26 @@ const PRICES: &[Case] = &[
     (r#"assignPlan(organisationId: "$org", planCode: "gold") { id }"#, "planCode"),
 ];
 
+const INVOICES: &[Case] = &[
+    (r#"grantCredit(organisationId: "$channel", amount: "1", reason: "x") { balance }"#, "organisationId"),
+    (r#"grantCredit(organisationId: "$org", amount: "0", reason: "x") { balance }"#, "amount"),
+    (r#"grantCredit(organisationId: "$org", amount: "1.0000000001", reason: "x") { balance }"#, "amount"),
+    (r#"grantCredit(organisationId: "$org", amount: "1", reason: "") { balance }"#, "reason"),
+    (r#"grantCredit(organisationId: "$org", amount: "1", reason: "x", expiresAt: "soon") { balance }"#, "expiresAt"),
+    (
+        r#"grantCredit(organisationId: "$org", amount: "1", reason: "x", expiresAt: "2026-06-05T06:00:00Z") { balance }"#,
+        "expiresAt",
+    ),
+    (r#"generateInvoice(organisationId: "$channel", month: "2026-05") { id }"#, "organisationId"),
+    (r#"generateInvoice(organisationId: "$org", month: "May") { id }"#, "month"),
+    (r#"generateInvoice(organisationId: "$org", month: "2026-06") { id }"#, "month"),
+    (r#"generateInvoice(organisationId: "$org", month: "2026-05") { id }"#, "month"),
+    (r#"finalizeInvoice(id: "$org") { id }"#, "id"),
+    (r#"payInvoice(id: "$org") { id }"#, "id"),
+    (r#"voidInvoice(id: "$org", reason: "x") { id }"#, "id"),
+    (r#"voidInvoice(id: "inv_0192b7c0f0007000800000000000000a", reason: " ") { id }"#, "reason"),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -249,7 +269,7 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.folder()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES].concat() {
+    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES, INVOICES].concat() {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
         let extensions = &answer["errors"][0]["extensions"];
@@ -273,7 +293,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES]
+    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES, INVOICES]
         .concat()
         .into_iter()
         .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))

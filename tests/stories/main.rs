@@ -18,6 +18,7 @@ mod drain;
 mod expired_token;
 mod failing_channel;
 mod interakt;
+mod invoice;
 mod kill;
 mod ledger;
 mod ledger_backfill;

@@ -83,6 +83,7 @@ async fn another_cron_or_zone_moves_the_next_run() {
     let data = world.ask(query, json!({ "id": organisation })).await;
     let expected = json!([
         { "kind": "DAILY_USAGE", "timeZone": "America/Mexico_City", "nextRunAt": "2026-06-07T00:00:00.000Z" },
+        { "kind": "INVOICE_CLOSE", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-30T22:00:00.000Z" },
         { "kind": "RETENTION", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-06T20:30:00.000Z" },
     ]);
     assert_eq!(data["updateOrganisation"]["scheduledJobs"], expected);
