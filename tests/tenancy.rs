@@ -64,7 +64,8 @@ impl Neighbours {
         let mut data = answer["data"].clone();
         // Why a record was rejected quotes what the asker said.
         for result in data.as_object_mut().into_iter().flat_map(|data| data.values_mut()) {
-            for result in result.as_array_mut().into_iter().flatten() {
+            let results = if let Value::Array(results) = result { results } else { std::slice::from_mut(result) };
+            for result in results.iter_mut().filter(|result| result["__typename"] == "RecordResult") {
                 result.as_object_mut().and_then(|result| result.remove("reason"));
             }
         }
