@@ -172,6 +172,7 @@ impl Bench {
             organisation_id,
             schedule_id: None,
             kind: JobKind::Backfill,
+            subject: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Running,
             scheduled_for: now,

@@ -50,6 +50,7 @@ fn run(organisation_id: OrganisationId, due: Instant) -> JobRun {
         organisation_id,
         schedule_id: None,
         kind: JobKind::DailyUsage,
+        subject: None,
         trigger: JobTrigger::Schedule,
         state: JobRunState::Running,
         scheduled_for: due,

@@ -11,6 +11,8 @@ pub struct Model {
     pub organisation_id: Uuid,
     pub schedule_id: Option<Uuid>,
     pub kind: String,
+    /// Null: what the kind is of by itself.
+    pub subject: Option<String>,
     pub trigger: String,
     pub state: String,
     pub scheduled_for: DateTimeUtc,

@@ -97,6 +97,7 @@ mod tests {
             organisation_id: OrganisationId::generate(now()),
             schedule_id: None,
             kind: JobKind::DailyUsage,
+            subject: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Running,
             scheduled_for: now(),

@@ -120,6 +120,14 @@ pub struct Progress {
     pub total: i64,
 }
 
+coded! {
+    /// What a run is of, where its kind alone does not say it.
+    JobSubject {
+        /// The records of usage.
+        Ledger = "LEDGER",
+    }
+}
+
 /// One occurrence of a job with its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRun {
@@ -128,6 +136,9 @@ pub struct JobRun {
     /// `None` for a run that no schedule caused.
     pub schedule_id: Option<ScheduleId>,
     pub kind: JobKind,
+    /// `None`: what the kind is of by itself; of a backfill, account usage.
+    #[serde(default)]
+    pub subject: Option<JobSubject>,
     pub trigger: JobTrigger,
     pub state: JobRunState,
     pub scheduled_for: Instant,

@@ -26,6 +26,7 @@ pub mod plan;
 pub mod plan_preview;
 pub mod quantity;
 pub mod rating;
+pub mod recording;
 pub mod rollup;
 pub mod schedule;
 pub mod statistics;

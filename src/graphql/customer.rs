@@ -6,6 +6,7 @@ use super::access;
 use super::error::Result;
 use super::scalar::DateTime;
 use crate::domain::customer;
+use crate::service::customer::CUSTOMERS_MAX;
 
 /// A person that an organisation talks to.
 #[derive(Debug, Clone)]
@@ -85,6 +86,7 @@ pub(super) struct CustomerMutation;
 #[Object]
 impl CustomerMutation {
     /// Makes customers, or changes those with the same telephone numbers, all or none of them. For tokens with the scope RECORD.
+    #[graphql(complexity = "CUSTOMERS_MAX * child_complexity + 1")]
     async fn upsert_customers(
         &self,
         ctx: &Context<'_>,

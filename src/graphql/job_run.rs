@@ -38,6 +38,14 @@ pub(super) enum JobRunState {
     Skipped,
 }
 
+/// What a run is of, where its kind alone does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "job::JobSubject")]
+pub(super) enum JobSubject {
+    /// The records of usage.
+    Ledger,
+}
+
 /// Why a run exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "job::JobTrigger")]
@@ -57,7 +65,7 @@ pub(super) enum JobTrigger {
 /// How far a run has come.
 #[derive(Debug, Clone, SimpleObject)]
 pub(super) struct Progress {
-    /// Steps that are done; for usage, days of channels.
+    /// Steps that are done: days of channels, or for the ledger stored calls.
     done: i32,
     /// Steps in all.
     total: i32,
@@ -114,6 +122,11 @@ impl JobRun {
     /// What it does.
     async fn kind(&self) -> JobKind {
         self.0.kind.into()
+    }
+
+    /// What it is of, where its kind alone does not say it: a BACKFILL without a subject is of account usage.
+    async fn subject(&self) -> Option<JobSubject> {
+        self.0.subject.map(Into::into)
     }
 
     /// The organisation that it belongs to.
@@ -272,6 +285,21 @@ impl JobRunMutation {
         let organisation_id = OrganisationId::parse("organisationId", &organisation_id)?;
         let (from, to) = (from.read("from")?, to.read("to")?);
         Ok(JobRun(access.services.job_run.backfill(access.caller, organisation_id, from, to).await?))
+    }
+
+    /// Makes the usage records that stored calls of a range of days lack, however long ago they were; `jobRunChanged` shows its
+    /// progress, in calls. Doing it again adds nothing. For admins.
+    async fn backfill_usage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The organisation.")] organisation_id: ID,
+        #[graphql(desc = "The first day, in the organisation's zone.")] from: Date,
+        #[graphql(desc = "The last day, itself included; at most 400 days.")] to: Date,
+    ) -> Result<JobRun> {
+        let access = access::admin(ctx)?;
+        let organisation_id = OrganisationId::parse("organisationId", &organisation_id)?;
+        let (from, to) = (from.read("from")?, to.read("to")?);
+        Ok(JobRun(access.services.job_run.backfill_usage(access.caller, organisation_id, from, to).await?))
     }
 
     /// Runs a failed run again, for what failed of it. For admins.

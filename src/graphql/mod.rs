@@ -18,6 +18,7 @@ mod organisation;
 mod period_usage;
 mod plan;
 mod plan_preview;
+mod recording;
 mod scalar;
 mod schedule;
 mod scheduler;
@@ -28,5 +29,6 @@ mod usage_record;
 mod usage_stats;
 mod usage_summary;
 mod viewer;
+mod webhook;
 
 pub use schema::{Mutation, Options, Query, Schema, Subscription, build, sdl};

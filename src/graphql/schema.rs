@@ -16,12 +16,14 @@ use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
 use super::plan::{PlanMutation, PlanQuery};
 use super::plan_preview::PlanPreviewQuery;
+use super::recording::RecordingMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
 use super::subscription::EventSubscription;
 use super::token::{Token, TokenMutation, TokenQuery};
 use super::usage_record::UsageRecord;
 use super::viewer::ViewerQuery;
+use super::webhook::WebhookMutation;
 use crate::domain::input::BadInput;
 use crate::service::Services;
 
@@ -53,6 +55,8 @@ pub struct Mutation(
     CreditMutation,
     InvoiceMutation,
     CustomerMutation,
+    RecordingMutation,
+    WebhookMutation,
     LedgerMutation,
 );
 

@@ -65,7 +65,8 @@ async fn read(
     }
 }
 
-async fn read_body(
+/// Reads a body of at most so many bytes, as long as it comes; else the answer that says why not.
+pub(super) async fn read_body(
     incoming: &HttpRequest,
     payload: web::Payload,
     body_bytes_max: usize,

@@ -30,8 +30,12 @@ mod media;
 pub mod pdf;
 /// JSON of a GraphQL request, from a body, a query string or a WebSocket message.
 mod request;
-/// Plain HTTP beside the API: its routes, and who is calling them.
+/// The ledger's records as a file.
+mod export;
+/// Plain HTTP beside the API: who is calling, and how large a body may be.
 mod rest;
+/// The routes of plain HTTP beside the API.
+mod route;
 /// JSON of a GraphQL response, and errors that never reached the schema.
 mod response;
 /// How many selections a document has once its fragments are expanded.
@@ -40,3 +44,5 @@ mod selection;
 mod sse;
 /// Request ids, the span of a request, and its figures.
 mod trace;
+/// Webhooks in.
+mod webhook;

@@ -1,21 +1,19 @@
-//! Plain HTTP beside the API: its routes, and who is calling them.
+//! Plain HTTP beside the API: who is calling, and how large a body may be.
 
 use std::any::TypeId;
 
+use actix_web::HttpResponse;
 use actix_web::http::header::HeaderMap;
-use actix_web::{HttpResponse, web};
 
 use super::api::{self, Denied};
 use super::auth::{self, Authenticate};
 use super::media::Media;
 use super::response;
-use crate::service::Services;
 use crate::service::access::Caller;
 
-/// Adds the routes. Each handler takes the services, and the keeper of tokens as [`caller`] wants it, out of the application's data.
-pub(super) fn configure(routes: &mut web::ServiceConfig, services: Option<&web::Data<Services>>) {
-    let Some(services) = services else { return };
-    routes.app_data(services.clone());
+/// How large the body of a request may be.
+pub(super) struct BodyLimit {
+    pub(super) bytes_max: usize,
 }
 
 /// Who is calling, by the bearer token; a request without one, or with one that opens nothing, is refused.

@@ -6,7 +6,7 @@ use super::guard::Guarded;
 use super::health::{self, Readiness, RenderMetrics};
 pub use super::limit::Limits;
 use super::websocket;
-use super::{asset, graphiql, graphql, media::Media, response, rest, trace};
+use super::{asset, graphiql, graphql, media::Media, response, rest, route, trace};
 use crate::service::Services;
 use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
@@ -149,6 +149,7 @@ pub fn start<E: Executor>(options: Options, parts: Parts<E>) -> Result<Handle, S
     let draining = CancellationToken::new();
     let authenticate: web::Data<dyn Authenticate> = web::Data::from(Arc::clone(&parts.authenticate));
     let services = parts.services.map(web::Data::new);
+    let body_limit = web::Data::new(rest::BodyLimit { bytes_max: options.body_bytes_max });
     let api = web::Data::new(Api {
         schema: Guarded::new(parts.schema, options.selections_max, options.introspection),
         authenticate: parts.authenticate,
@@ -167,7 +168,7 @@ pub fn start<E: Executor>(options: Options, parts: Parts<E>) -> Result<Handle, S
             .app_data(readiness.clone())
             .app_data(metrics.clone())
             .configure(|routes| configure::<E>(routes, options.graphiql))
-            .configure(|routes| rest::configure(routes, services.as_ref()))
+            .configure(|routes| route::configure(routes, services.as_ref(), &body_limit))
             .default_service(web::to(not_found))
             .wrap(Compress::default())
             .wrap(cors(&options.cors_origins))

@@ -1,7 +1,7 @@
-//! BSP credentials at rest: sealed with an AEAD under a key from the environment, opened only to make a call.
+//! BSP credentials and webhook secrets at rest: sealed with an AEAD under a key from the environment, opened only to make a call.
 //!
-//! A sealed text is `key id (4 bytes) || nonce (24 bytes) || XChaCha20-Poly1305 ciphertext`, bound to its channel by the associated
-//! data. The key id is the start of the key's SHA-256, so that several keys may be in use while they are rotated.
+//! A sealed text is `key id (4 bytes) || nonce (24 bytes) || XChaCha20-Poly1305 ciphertext`, bound to what it belongs to by the
+//! associated data. The key id is the start of the key's SHA-256, so that several keys may be in use while they are rotated.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +10,9 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, OrganisationId};
 use crate::store::channel::SealedCredentials;
+use crate::store::webhook_secret::SealedSecret;
 
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
@@ -68,25 +69,50 @@ impl MasterKeys {
 
     /// Seals the credentials of a channel.
     pub(crate) fn seal(&self, channel: ChannelId, secret: &SecretString) -> SealedCredentials {
-        let (id, cipher) = &self.keys[0];
-        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
-        let uuid = channel.uuid();
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: uuid.as_bytes() };
-        let sealed = cipher.encrypt(&nonce, payload).expect("credentials are far below the cipher's limit of 256 GiB");
-        SealedCredentials([id.as_slice(), nonce.as_slice(), &sealed].concat())
+        SealedCredentials(self.seal_for(channel.uuid().as_bytes(), secret))
     }
 
     /// Opens what was sealed for the same channel.
     pub(crate) fn open(&self, channel: ChannelId, sealed: &SealedCredentials) -> Result<SecretString, OpenError> {
-        let (id, rest) = sealed.0.split_at_checked(KEY_ID_BYTES).ok_or(OpenError::Damaged)?;
+        self.open_for(channel.uuid().as_bytes(), &sealed.0)
+    }
+
+    /// Seals the secret that an organisation's webhooks in are signed with.
+    pub(crate) fn seal_webhook_secret(&self, organisation: OrganisationId, secret: &SecretString) -> SealedSecret {
+        SealedSecret(self.seal_for(&webhook_owner(organisation), secret))
+    }
+
+    /// Opens what was sealed for the webhooks of the same organisation.
+    pub(crate) fn open_webhook_secret(
+        &self,
+        organisation: OrganisationId,
+        sealed: &SealedSecret,
+    ) -> Result<SecretString, OpenError> {
+        self.open_for(&webhook_owner(organisation), &sealed.0)
+    }
+
+    fn seal_for(&self, owner: &[u8], secret: &SecretString) -> Vec<u8> {
+        let (id, cipher) = &self.keys[0];
+        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
+        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: owner };
+        let sealed = cipher.encrypt(&nonce, payload).expect("secrets are far below the cipher's limit of 256 GiB");
+        [id.as_slice(), nonce.as_slice(), &sealed].concat()
+    }
+
+    fn open_for(&self, owner: &[u8], sealed: &[u8]) -> Result<SecretString, OpenError> {
+        let (id, rest) = sealed.split_at_checked(KEY_ID_BYTES).ok_or(OpenError::Damaged)?;
         let (nonce, text) = rest.split_at_checked(NONCE_BYTES).ok_or(OpenError::Damaged)?;
         let cipher = self.keys.iter().find(|(key, _)| key == id).map(|(_, cipher)| cipher);
         let cipher = cipher.ok_or_else(|| OpenError::UnknownKey(hex::encode(id)))?;
-        let uuid = channel.uuid();
-        let plain = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: text, aad: uuid.as_bytes() });
+        let plain = cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: text, aad: owner });
         let plain = plain.map_err(|_| OpenError::Damaged)?;
         String::from_utf8(plain).map(SecretString::from).map_err(|_| OpenError::Damaged)
     }
+}
+
+/// An organisation may come to own other secrets.
+fn webhook_owner(organisation: OrganisationId) -> Vec<u8> {
+    [b"webhook", organisation.uuid().as_bytes().as_slice()].concat()
 }
 
 #[cfg(test)]
@@ -112,6 +138,15 @@ mod tests {
         assert_eq!(keys.open(mine, &sealed).unwrap().expose_secret(), "sk_1");
         assert!(matches!(keys.open(other, &sealed), Err(OpenError::Damaged)));
         assert!(matches!(keys.open(mine, &SealedCredentials(vec![1, 2])), Err(OpenError::Damaged)));
+    }
+
+    #[test]
+    fn a_webhook_secret_opens_for_its_own_organisation_only() {
+        let now = "2026-06-05T09:00:00Z".parse().unwrap();
+        let (keys, mine, other) = (keys(OLD), OrganisationId::generate(now), OrganisationId::generate(now));
+        let sealed = keys.seal_webhook_secret(mine, &SecretString::from("whsec_1"));
+        assert_eq!(keys.open_webhook_secret(mine, &sealed).unwrap().expose_secret(), "whsec_1");
+        assert!(matches!(keys.open_webhook_secret(other, &sealed), Err(OpenError::Damaged)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
 use crate::domain::id::{JobRunId, OrganisationId, ScheduleId};
 use crate::domain::input::BadInput;
-use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobTrigger, RetryPolicy};
+use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobSubject, JobTrigger, RetryPolicy};
 use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::period::DateRange;
@@ -41,6 +41,7 @@ pub(crate) fn new_run(
         organisation_id,
         schedule_id: None,
         kind,
+        subject: None,
         trigger,
         state: JobRunState::Queued,
         scheduled_for: now,
@@ -64,6 +65,7 @@ pub(crate) async fn enqueue(work: &mut UnitOfWork<'_>, run: JobRun) -> Result<Jo
             && other.attempt == 0
             && other.kind == run.kind
             && other.range == run.range
+            && other.subject == run.subject
             && !other.cancel_requested
     };
     if let Some(queued) = unfinished.iter().find(same) {
@@ -140,6 +142,24 @@ impl JobRunService {
         .await
     }
 
+    /// Makes the records that stored calls of a range of days lack, both ends included.
+    pub async fn backfill_usage(
+        &self,
+        caller: &Caller,
+        organisation_id: OrganisationId,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<JobRun, ServiceError> {
+        caller.require_admin()?;
+        let range = DateRange::checked("from", from, to, RANGE_DAYS_MAX)?;
+        let what = (JobKind::Backfill, Some(JobSubject::Ledger));
+        self.ask_of(caller, "backfillUsage", organisation_id, what, |organisation, now| {
+            not_in_future("to", to, organisation.time_zone.date(now))?;
+            Ok(Some(range))
+        })
+        .await
+    }
+
     /// Queues a run on behalf of `caller`; `range` may look at the organisation and the time.
     async fn ask(
         &self,
@@ -147,6 +167,18 @@ impl JobRunService {
         action: &str,
         organisation_id: OrganisationId,
         kind: JobKind,
+        range: impl FnOnce(&Organisation, Instant) -> Result<Option<DateRange>, BadInput>,
+    ) -> Result<JobRun, ServiceError> {
+        self.ask_of(caller, action, organisation_id, (kind, None), range).await
+    }
+
+    /// The same for a run with a subject.
+    async fn ask_of(
+        &self,
+        caller: &Caller,
+        action: &str,
+        organisation_id: OrganisationId,
+        (kind, subject): (JobKind, Option<JobSubject>),
         range: impl FnOnce(&Organisation, Instant) -> Result<Option<DateRange>, BadInput>,
     ) -> Result<JobRun, ServiceError> {
         let mut work = self.core.begin().await?;
@@ -158,6 +190,7 @@ impl JobRunService {
         }
         let policy = &self.core.scheduling().retry;
         let run = new_run(organisation_id, kind, JobTrigger::Manual, range, policy, work.now());
+        let run = JobRun { subject, ..run };
         let run = enqueue(&mut work, run).await?;
         let details =
             json!({ "kind": kind, "from": range.map(|range| range.from()), "to": range.map(|range| range.to()) });

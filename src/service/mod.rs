@@ -22,11 +22,13 @@ mod lease;
 pub mod ledger;
 pub mod organisation;
 pub mod plan;
+pub mod recording;
 mod price;
 mod reckoning;
 pub mod schedule;
 pub mod usage;
 pub mod wake;
+pub mod webhook;
 
 use std::sync::Arc;
 
@@ -52,6 +54,8 @@ pub struct Services {
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
     pub ledger: ledger::LedgerService,
+    pub recording: recording::RecordingService,
+    pub webhook: webhook::WebhookService,
     pub audit: audit::AuditService,
     pub credit: credit::CreditService,
     pub invoice: invoice::InvoiceService,
@@ -63,6 +67,7 @@ pub struct Services {
 impl Services {
     /// Puts the services together. `jobs` are the kinds of jobs that this program can run.
     pub fn new(core: &Arc<Core>, jobs: Arc<job::Registry>, scheduler: Arc<dyn wake::SchedulerView>) -> Self {
+        let ledger = ledger::LedgerService::new(Arc::clone(core));
         Self {
             access: access::AccessService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
@@ -74,7 +79,9 @@ impl Services {
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
-            ledger: ledger::LedgerService::new(Arc::clone(core)),
+            recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
+            ledger,
+            webhook: webhook::WebhookService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
             credit: credit::CreditService::new(Arc::clone(core)),
             invoice: invoice::InvoiceService::new(Arc::clone(core)),

@@ -1,5 +1,7 @@
 //! What is shown of the ledger: the billing month, days, hours and customers, all out of rollups.
 
+mod export;
+
 use std::sync::Arc;
 
 use super::{Core, ServiceError, credit};
@@ -14,6 +16,7 @@ use crate::domain::plan::PriceBook;
 use crate::domain::statistics::{self, MonthSpend, Percent, Spend, Statistics, Summary, TieredCost, months_back};
 use crate::store;
 pub use crate::store::rollup::customer_day::CustomerOrder;
+pub use export::{Bound, ExportRequest};
 
 /// The most days that one question about usage may ask for.
 pub const DAYS_MAX: i64 = 400;

@@ -16,7 +16,7 @@ use super::row::{self, IDS_MAX, corrupt, read, read_all, read_range};
 use super::{Db, StoreError};
 use crate::domain::clock::Instant;
 use crate::domain::id::{ChannelId, JobRunId, OrganisationId, ScheduleId};
-use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobTrigger, Progress};
+use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobSubject, JobTrigger, Progress};
 use crate::domain::page::{Page, PageRequest};
 
 /// Which runs are wanted.
@@ -280,6 +280,7 @@ fn to_row(run: &JobRun, epoch: i64, now: Instant) -> Model {
         organisation_id: run.organisation_id.uuid(),
         schedule_id: run.schedule_id.map(ScheduleId::uuid),
         kind: run.kind.code().to_owned(),
+        subject: run.subject.map(|subject| subject.code().to_owned()),
         trigger: run.trigger.code().to_owned(),
         state: run.state.code().to_owned(),
         scheduled_for: run.scheduled_for,
@@ -306,12 +307,14 @@ fn from_row(row: Model) -> Result<JobRun, StoreError> {
         (Some(from), Some(to)) => Some(read_range("job_run.range_from", from, to)?),
         (Some(_), None) | (None, Some(_)) => return Err(corrupt("job_run.range_from", "half of a range")),
     };
+    let subject = row.subject.as_deref().map(|code| read("job_run.subject", code, JobSubject::from_code));
     let progress = row.progress_done.zip(row.progress_total).map(|(done, total)| Progress { done, total });
     Ok(JobRun {
         id: JobRunId::from_uuid(row.id),
         organisation_id: OrganisationId::from_uuid(row.organisation_id),
         schedule_id: row.schedule_id.map(ScheduleId::from_uuid),
         kind: read("job_run.kind", &row.kind, JobKind::from_code)?,
+        subject: subject.transpose()?,
         trigger: read("job_run.trigger", &row.trigger, JobTrigger::from_code)?,
         state: read("job_run.state", &row.state, JobRunState::from_code)?,
         scheduled_for: row.scheduled_for,

@@ -6,6 +6,7 @@
 
 pub mod account_usage;
 pub mod audit;
+pub mod call_detail;
 pub mod channel;
 mod connection;
 pub mod credit;
@@ -23,6 +24,7 @@ mod row;
 pub mod schedule;
 pub mod token;
 pub mod usage;
+pub mod webhook_secret;
 
 pub use connection::{Options, Store, Transaction};
 pub use error::StoreError;

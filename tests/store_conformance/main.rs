@@ -12,6 +12,7 @@ mod sample;
 
 mod account_usage;
 mod audit;
+mod call_detail;
 mod channel;
 mod connection;
 mod customer;
@@ -21,5 +22,6 @@ mod lease;
 mod ledger;
 mod organisation;
 mod plan;
+mod rollup;
 mod schedule;
 mod token;

@@ -108,6 +108,7 @@ pub(crate) fn run(organisation: OrganisationId, state: JobRunState, scheduled_fo
         organisation_id: organisation,
         schedule_id: None,
         kind: JobKind::DailyUsage,
+        subject: None,
         trigger: JobTrigger::Schedule,
         state,
         scheduled_for,

@@ -5,6 +5,7 @@
 
 pub mod database;
 pub mod graphiql;
+pub mod ledger;
 pub mod node;
 pub mod process;
 pub mod usage;

@@ -96,6 +96,7 @@ impl FakeWork {
             organisation_id: organisation,
             schedule_id: None,
             kind: JobKind::DailyUsage,
+            subject: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Queued,
             scheduled_for,

@@ -1,17 +1,18 @@
-//! `BACKFILL`: a range of days that somebody asked for, with progress.
+//! `BACKFILL`: a range of days that somebody asked for, of account usage or of the ledger, with progress.
 
 use async_trait::async_trait;
 use chrono::{Days, NaiveDate};
 
 use super::daily_usage::look_back_days;
+use super::ledger_backfill;
 use super::pull::{PullError, pull_channels, zone_of};
 use super::{Job, JobContext};
 use crate::domain::attempt::Verdict;
-use crate::domain::job::JobKind;
+use crate::domain::job::{JobKind, JobSubject};
 use crate::domain::schedule::Cron;
 use crate::service::ServiceError;
 
-/// Pulls the days that the run names.
+/// Pulls the days that the run names, or makes the records that are missing in them.
 #[derive(Debug, Default)]
 pub struct Backfill;
 
@@ -29,6 +30,9 @@ impl Job for Backfill {
         let Some(range) = context.run().range else {
             return Ok(Verdict::Stop { error: "the run names no days".to_owned(), partial: false });
         };
+        if context.run().subject == Some(JobSubject::Ledger) {
+            return ledger_backfill::run(context, range).await;
+        }
         pull_channels(context, |channel, organisation, now| {
             let days = look_back_days(context.core(), channel.account.as_ref());
             let today = zone_of(channel, organisation).date(now);

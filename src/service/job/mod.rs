@@ -3,6 +3,7 @@
 mod backfill;
 mod daily_usage;
 mod invoice_close;
+mod ledger_backfill;
 mod pull;
 mod retention;
 
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 
 use super::core::UnitOfWork;
 use super::lease::Epoch;
+use super::ledger::LedgerService;
 use super::{Core, ServiceError};
 use crate::domain::attempt::Verdict;
 use crate::domain::clock::Instant;
@@ -63,6 +65,11 @@ impl JobContext {
 
     pub(crate) fn core(&self) -> &Core {
         &self.core
+    }
+
+    /// A ledger for this job alone, so that a long one is not in the way of those who record now.
+    pub(crate) fn ledger(&self) -> LedgerService {
+        LedgerService::new(Arc::clone(&self.core))
     }
 
     /// Begins a unit of work that fails where another node took over.

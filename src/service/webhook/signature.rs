@@ -1,0 +1,113 @@
+//! Signatures as Standard Webhooks has them: HMAC-SHA-256 over id, time and body (<https://www.standardwebhooks.com>).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rand::RngCore as _;
+use secrecy::SecretString;
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use crate::domain::clock::Instant;
+
+/// What a secret starts with.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// How far the sender's clock and the way here may be off.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+
+/// How many signatures are looked at. A sender sends one, or two while it changes its secret.
+const SIGNATURES_MAX: usize = 10;
+
+/// What was delivered, as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// `webhook-id`.
+    pub id: &'a str,
+    /// `webhook-timestamp`: seconds since 1970.
+    pub timestamp: &'a str,
+    /// `webhook-signature`: one or several, with spaces between, such as `v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=`.
+    pub signatures: &'a str,
+    pub body: &'a [u8],
+}
+
+impl Delivery<'_> {
+    /// Whether it was signed close enough to `now` that nobody kept it to send it later.
+    pub(super) fn is_timely(&self, now: Instant) -> bool {
+        let signed_at = self.timestamp.parse().ok().and_then(|seconds| Instant::from_timestamp(seconds, 0));
+        signed_at.is_some_and(|signed_at| (now - signed_at).abs() <= TOLERANCE)
+    }
+
+    /// Whether one of the signatures is that of `secret`. The comparison takes the same time wherever they differ.
+    pub(super) fn is_signed_with(&self, secret: &str) -> bool {
+        let key = secret.strip_prefix(SECRET_PREFIX).and_then(|text| STANDARD.decode(text).ok());
+        let Some(key) = key.filter(|key| !key.is_empty()) else { return false };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return false };
+        for part in [self.id.as_bytes(), b".", self.timestamp.as_bytes(), b".", self.body] {
+            mac.update(part);
+        }
+        let expected = mac.finalize().into_bytes();
+        let signatures = self.signatures.split(' ').take(SIGNATURES_MAX);
+        let given = signatures.filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok());
+        given.fold(false, |found, given| found | bool::from(given.as_slice().ct_eq(&expected)))
+    }
+}
+
+/// 32 bytes from the operating system's generator.
+pub(super) fn new_secret() -> SecretString {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    SecretString::from(format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    /// The example of the specification's own libraries.
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const SIGNED: Delivery<'static> = Delivery {
+        id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        timestamp: "1614265330",
+        signatures: "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        body: b"{\"test\": 2432232314}",
+    };
+
+    #[test]
+    fn the_example_of_the_specification_is_genuine() {
+        assert!(SIGNED.is_signed_with(SECRET));
+        let several = format!("v1,AAAA v2,x {}", SIGNED.signatures);
+        assert!(Delivery { signatures: &several, ..SIGNED }.is_signed_with(SECRET));
+    }
+
+    #[test]
+    fn whatever_is_changed_is_noticed() {
+        let other = new_secret();
+        assert!(!SIGNED.is_signed_with(other.expose_secret()));
+        for secret in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            assert!(!SIGNED.is_signed_with(secret), "{secret}");
+        }
+        assert!(!Delivery { id: "msg_x", ..SIGNED }.is_signed_with(SECRET));
+        assert!(!Delivery { timestamp: "1614265331", ..SIGNED }.is_signed_with(SECRET));
+        assert!(!Delivery { body: b"{\"test\": 2432232315}", ..SIGNED }.is_signed_with(SECRET));
+        for signatures in ["", "v1,", "v1", "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "v1,g0hM9SsE"] {
+            assert!(!Delivery { signatures, ..SIGNED }.is_signed_with(SECRET), "{signatures:?}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_good_for_five_minutes_either_way() {
+        let at = |seconds: i64| Instant::from_timestamp(seconds, 0).unwrap();
+        for (seconds, timely) in
+            [(1_614_265_330 - 300, true), (1_614_265_330 + 300, true), (1_614_265_029, false), (1_614_265_631, false)]
+        {
+            assert_eq!(SIGNED.is_timely(at(seconds)), timely, "{seconds}");
+        }
+        for timestamp in ["", "soon", "1614265330.5", "9223372036854775807", "-9223372036854775808"] {
+            assert!(!Delivery { timestamp, ..SIGNED }.is_timely(at(1_614_265_330)), "{timestamp:?}");
+        }
+    }
+}
