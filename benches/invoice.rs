@@ -127,6 +127,7 @@ fn run(organisation_id: OrganisationId, now: wabacus::domain::clock::Instant) ->
         range: None,
         progress: None,
         cancel_requested: false,
+        subject: None,
     }
 }
 

@@ -210,7 +210,10 @@ mod tests {
         Fund { grant, left: money(left) }
     }
 
-    fn settle(purse: &mut Purse, of: &str, due: &str) -> (Vec<(u128, String)>, Vec<(u128, String)>) {
+    /// Grants by their numbers, with amounts.
+    type Plain = Vec<(u128, String)>;
+
+    fn settle(purse: &mut Purse, of: &str, due: &str) -> (Plain, Plain) {
         let of = month(of);
         let settlement = purse.settle(of, Zone::UTC.month(of), money(due), 2).unwrap();
         let plain = |parts: Vec<Part>| {
@@ -219,7 +222,7 @@ mod tests {
         (plain(settlement.burns), plain(settlement.expiries))
     }
 
-    fn plain(parts: &[(u128, &str)]) -> Vec<(u128, String)> {
+    fn plain(parts: &[(u128, &str)]) -> Plain {
         parts.iter().map(|(id, amount)| (*id, (*amount).to_owned())).collect()
     }
 

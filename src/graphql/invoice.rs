@@ -190,7 +190,8 @@ impl InvoiceLine {
     async fn explain(&self, ctx: &Context<'_>) -> Result<LineExplanation> {
         let organisation = loader::organisation(ctx, self.0.organisation_id).await?;
         let explanation = access::services(ctx)?.invoice.explain(&organisation, &self.0).await?;
-        Ok(LineExplanation { line: self.0.clone(), organisation, explanation })
+        let days: Result<_> = explanation.days.iter().copied().map(TryInto::try_into).collect();
+        Ok(LineExplanation { line: self.0.clone(), organisation, explanation, days: days? })
     }
 }
 
@@ -201,6 +202,7 @@ pub(super) struct LineExplanation {
     line: invoice::InvoiceLine,
     organisation: organisation::Organisation,
     explanation: Explanation,
+    days: Vec<LineDay>,
 }
 
 /// How a line came about: the steps of its price minus what was charged before, its days, and its records all come to its amount before it
@@ -235,8 +237,8 @@ impl LineExplanation {
 
     /// The local days that it is made of, earliest first.
     #[graphql(complexity = "31 * child_complexity + 1")]
-    async fn days(&self) -> Result<Vec<LineDay>> {
-        self.explanation.days.iter().copied().map(TryInto::try_into).collect()
+    async fn days(&self) -> &[LineDay] {
+        &self.days
     }
 
     /// The records that it is made of, newest first.

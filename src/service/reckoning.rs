@@ -98,7 +98,7 @@ impl<'a> Account<'a> {
             self.next(db).await?;
         }
         self.include(month)?;
-        Ok(self.purse.available(month, self.organisation.time_zone.month(month)).map_err(too_large)?)
+        self.purse.available(month, self.organisation.time_zone.month(month)).map_err(too_large)
     }
 
     /// Settles the earliest open month.

@@ -225,7 +225,7 @@ fn read_line(row: invoice_line::Model) -> Result<InvoiceLine, StoreError> {
             category: row::read_category("invoice_line.category", row.category.as_deref().unwrap_or_default())?,
             country: row::read_country("invoice_line.country", row.country.as_deref().unwrap_or_default())?,
         }),
-        (Some(_), None) | (None, Some(_)) | (None, None) => None,
+        (Some(_) | None, None) | (None, Some(_)) => None,
     };
     let steps: Vec<Step> = serde_json::from_str(&row.steps).map_err(|error| corrupt("invoice_line.steps", error))?;
     Ok(InvoiceLine {
