@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use figure::{per_second, say, size};
+use figure::{per_second, percentile, ratio, say, size};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, Statement};
 use tokio_util::sync::CancellationToken;
@@ -131,8 +131,9 @@ fn run(organisation_id: OrganisationId, now: wabacus::domain::clock::Instant) ->
     }
 }
 
-/// Closes June of so many organisations with so many records each; how long that took.
-async fn round(organisations: usize, records: usize) -> Duration {
+/// Closes June of so many organisations with so many records each, all at once; how long that took, and after how long each was done, the
+/// earliest first.
+async fn round(organisations: usize, records: usize) -> (Duration, Vec<Duration>) {
     let folder = tempfile::tempdir().expect("a folder for the database");
     let url = format!("sqlite://{}", folder.path().join("bench.db").display());
     let store = Store::open(&store::Options { url, ..store::Options::default() }).await.expect("a SQLite file");
@@ -150,18 +151,25 @@ async fn round(organisations: usize, records: usize) -> Duration {
     let began = Instant::now();
     let attempts = runs.into_iter().map(|run| {
         let dispatch = services.dispatch.clone();
-        tokio::spawn(async move { dispatch.execute(epoch, run, CancellationToken::new()).await })
+        tokio::spawn(async move {
+            let verdict = dispatch.execute(epoch, run, CancellationToken::new()).await;
+            (verdict, began.elapsed())
+        })
     });
-    for verdict in join_all(attempts).await {
-        assert_eq!(verdict.expect("no job panics"), Verdict::Done);
+    let mut done = Vec::with_capacity(organisations);
+    for attempt in join_all(attempts).await {
+        let (verdict, after) = attempt.expect("no job panics");
+        assert_eq!(verdict, Verdict::Done);
+        done.push(after);
     }
     let took = began.elapsed();
+    done.sort_unstable();
     let june = Month::parse("month", "2026-06").expect("a month");
     for id in [ids.first(), ids.last()].into_iter().flatten() {
         let invoice = store::invoice::find_of_month(store.read(), *id, june).await.expect("an answer");
         assert!(invoice.and_then(|invoice| invoice.number).is_some(), "it is final");
     }
-    took
+    (took, done)
 }
 
 #[actix_web::main]
@@ -169,12 +177,21 @@ async fn main() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let records = std::env::var("WABACUS_BENCH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(RECORDS);
     let organisations = size(1_000);
-    let few = records.div_ceil(100);
-    for records in [few, records] {
-        let took = round(organisations, records).await;
+    let mut rates = Vec::new();
+    for records in [records.div_ceil(100), records] {
+        let (took, done) = round(organisations, records).await;
         let rate = per_second(organisations, took);
+        rates.push(rate);
         say(&format!(
-            "closing a month of {organisations} organisations with {records} records each: {rate} organisations a second ({took:.1?})"
+            "closing a month of {organisations} organisations with {records} records each: {rate} organisations a second ({took:.1?}), half of \
+             them after {:.1?}",
+            percentile(&done, 50)
+        ));
+    }
+    if let [few, many] = rates[..] {
+        say(&format!(
+            "with a hundred times the records, the organisations a second are {} of what they were",
+            ratio(many, few)
         ));
     }
 }

@@ -1,14 +1,14 @@
 //! Statistics of 30 days over ten times as many records, and the memory that an export of them takes.
 //!
 //! A whole server on SQLite, asked over HTTP. The records and their rollups are written by SQL, the same 1,000 customers and the same hours
-//! for both sizes. `USAGE_STATS_RECORDS=10000 cargo bench --bench usage_stats` for a quick run; the usual size is a million, and ten.
+//! for both sizes. `cargo bench --bench usage_stats -- 10000` for a quick run; the usual size is a million, and ten.
 
 mod figure;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use figure::{per_second, percentile, ratio, say};
+use figure::{per_second, percentile, ratio, say, size};
 use sea_orm::ConnectionTrait as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -151,7 +151,7 @@ fn peak_kilobytes() -> u128 {
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
 }
 
-/// See proc_pid_clear_refs(5).
+/// See `proc_pid_clear_refs(5)`.
 fn forget_peak() {
     drop(std::fs::write("/proc/self/clear_refs", "5"));
 }
@@ -159,7 +159,7 @@ fn forget_peak() {
 #[tokio::main]
 async fn main() {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let records = std::env::var("USAGE_STATS_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let records = size(1_000_000);
     let few = Bench::begin(records).await;
     let of_few = few.asked(records).await;
     for (to, count) in [("2026-06-03", records / 10), ("2026-06-30", records)] {

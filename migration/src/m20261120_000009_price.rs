@@ -99,7 +99,7 @@ async fn seed(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let uuid = |id: String| match manager.get_database_backend() {
         // SQLite keeps a UUID as its sixteen bytes.
         sea_orm::DbBackend::Sqlite => format!("x'{}'", id.replace('-', "")),
-        _ => format!("'{id}'"),
+        sea_orm::DbBackend::Postgres | sea_orm::DbBackend::MySql | _ => format!("'{id}'"),
     };
     // In the one format in which the server writes instants on SQLite.
     let at = "'2026-01-01T00:00:00+00:00'";

@@ -22,18 +22,12 @@ pub(super) fn json(url: &str, admin_token: &str, organisations: &[Shown]) -> Res
 
 /// A page for a person.
 pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today: NaiveDate) -> String {
-    let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
-    // Somewhere it is a day earlier or later; days that were not asked for do not show.
-    let (from, to) = (back(DAYS + 1), today);
     let tokens: Vec<_> = organisations.iter().map(|shown| format!("  {:<20} {}", shown.name, shown.token)).collect();
     let tokens = tokens.join("\n");
     let first = organisations.first();
     let first_token = first.map(|shown| shown.token.as_str()).unwrap_or_default();
     let first_name = first.map(|shown| shown.name.as_str()).unwrap_or_default();
-    let first_id = first.map(|shown| shown.id.to_string()).unwrap_or_default();
-    let month = to.format("%Y-%m");
-    let month_ago = back(29);
-    let pdf = first.and_then(|shown| shown.invoice).map(|id| format!("{url}/v1/invoices/{id}.pdf")).unwrap_or_default();
+    let queries = queries(url, first, today);
     format!(
         r#"
 Wabacus is ready, with {DAYS} days of simulated WhatsApp usage, {TRAFFIC_DAYS} days of traffic on six kinds of channels, and the invoices of the
@@ -48,7 +42,24 @@ Any other token goes into the "Headers" pane as {{ "Authorization": "Bearer <tok
   admin                {admin_token}
 {tokens}
 
-1. What did we use? (an organisation's token)
+{queries}
+Stop with ctrl-C.
+"#
+    )
+}
+
+/// What to ask of the first organisation.
+fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
+    let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
+    // Somewhere it is a day earlier or later; days that were not asked for do not show.
+    let (from, to) = (back(DAYS + 1), today);
+    let month = to.format("%Y-%m");
+    let month_ago = back(29);
+    let first_id = first.map(|shown| shown.id.to_string()).unwrap_or_default();
+    let first_token = first.map(|shown| shown.token.as_str()).unwrap_or_default();
+    let pdf = first.and_then(|shown| shown.invoice).map(|id| format!("{url}/v1/invoices/{id}.pdf")).unwrap_or_default();
+    format!(
+        r#"1. What did we use? (an organisation's token)
 
   {{
     organisation {{
@@ -112,8 +123,6 @@ Any other token goes into the "Headers" pane as {{ "Authorization": "Bearer <tok
   subscription {{ accountUsageChanged(organisationId: "{first_id}") {{ cursor dates days {{ date counts {{ total }} complete }} }} }}
 
   mutation {{ triggerDailyUsage(organisationId: "{first_id}") {{ id state scheduledFor }} }}
-
-Stop with ctrl-C.
 "#
     )
 }

@@ -136,7 +136,7 @@ impl Rate {
 
     /// The country that it is for, as ISO 3166-1 codes it; null: any.
     async fn country(&self) -> Option<&str> {
-        self.0.country.as_ref().map(|country| country.code())
+        self.0.country.as_ref().map(crate::domain::usage::Country::code)
     }
 
     /// The first local day on which it is in force.
@@ -154,7 +154,7 @@ impl Rate {
         self.0.price.per_unit().map(Into::into)
     }
 
-    /// The tiers, from zero up; none of the model PER_UNIT. A package is one: its end is the size and its flat fee the price.
+    /// The tiers, from zero up; none of the model `PER_UNIT`. A package is one: its end is the size and its flat fee the price.
     #[graphql(complexity = "3 * child_complexity + 1")]
     async fn tiers(&self) -> Vec<RateTier> {
         self.0.price.tiers().into_iter().map(RateTier::from).collect()
@@ -221,7 +221,7 @@ pub(super) struct RateInput {
     /// How it makes a cost out of a quantity.
     #[graphql(default_with = "RateModel::PerUnit")]
     model: RateModel,
-    /// The price of one, zero or more, with at most 9 digits after the point; of the model PER_UNIT, and only there.
+    /// The price of one, zero or more, with at most 9 digits after the point; of the model `PER_UNIT`, and only there.
     unit_price: Option<Decimal>,
     /// The tiers, from zero up, 1 to 50; of the other models, and only there.
     tiers: Option<Vec<RateTierInput>>,
@@ -294,7 +294,7 @@ impl PlanMutation {
 
     /// Adds rates to a plan as `publishRates` does, written as CSV: made for price lists with a price for each category and country. The first
     /// line names the columns, in any order: `kind`, `resource_type` and `effective_from`, and where needed `category`, `country`, `model`,
-    /// `unit_price` and `tiers`. An empty cell means any category, any country, the model PER_UNIT. Tiers are written `upTo:unitPrice` or
+    /// `unit_price` and `tiers`. An empty cell means any category, any country, the model `PER_UNIT`. Tiers are written `upTo:unitPrice` or
     /// `upTo:unitPrice:flatFee` with semicolons between them, the last without an end: `1000:0.01;10000:0.008:5;:0.005`. A complaint names
     /// line and column: `csv line 7: country`. For admins.
     async fn publish_rates_csv(

@@ -108,7 +108,7 @@ impl PlanService {
         store::plan::bump_price_list(work.tx()).await?;
         let prices = store::plan::price_book(work.tx()).await?;
         let plan_id = prices.plan_by_code("planCode", plan_code)?.id;
-        let new = only_new(&prices, rates)?;
+        let new = only_new(&prices, &rates)?;
         let added = new.len();
         if added == 0 {
             // Given back as it was, version and all.
@@ -189,10 +189,10 @@ fn within(name: &str, bad: BadInput) -> BadInput {
 }
 
 /// Those that are not there yet, each once.
-fn only_new(prices: &PriceBook, rates: Vec<Named>) -> Result<Vec<Rate>, ServiceError> {
+fn only_new(prices: &PriceBook, rates: &[Named]) -> Result<Vec<Rate>, ServiceError> {
     let mut first: HashMap<RateKey<'_>, &Named> = HashMap::new();
     let mut new = Vec::new();
-    for named in &rates {
+    for named in rates {
         match first.entry(named.rate.key()) {
             Entry::Occupied(other) if other.get().rate.price == named.rate.price => {}
             Entry::Occupied(other) => {

@@ -143,7 +143,7 @@ const RUNS: &[Case] = &[
 const LEDGER: &[Case] = &[
     (r#"recordUsage(organisationId: "$channel", records: []) { outcome }"#, "organisationId"),
     (r#"recordUsage(organisationId: "$org", records: []) { outcome }"#, "records"),
-    (r#"recordUsage(records: []) { outcome }"#, "organisationId"),
+    ("recordUsage(records: []) { outcome }", "organisationId"),
     (r#"amendUsage(id: "$org", quantity: "1", reason: "x") { id }"#, "id"),
     (r#"amendUsage(id: "use_0192b7c0f0007000800000000000000a", quantity: "0", reason: "x") { id }"#, "quantity"),
     (r#"amendUsage(id: "use_0192b7c0f0007000800000000000000a", quantity: "1", reason: "") { id }"#, "reason"),

@@ -155,7 +155,7 @@ async fn assert_prints_a_pdf(page: &str, token: &str) {
     let answer = reqwest::Client::new().get(address).bearer_auth(token).send().await.expect("an answer");
     assert_eq!(
         (answer.status().as_u16(), &answer.headers()["content-type"]),
-        (200, &"application/pdf".parse().unwrap())
+        (200, &"application/pdf".parse().expect("a media type"))
     );
     let bytes = answer.bytes().await.expect("a body");
     assert!(bytes.starts_with(b"%PDF-"), "{} bytes", bytes.len());

@@ -79,10 +79,12 @@ async fn recorded(world: &World, token: &str, mutation: &str, input: Value) -> V
 fn told(result: &Value) -> String {
     let record = &result["record"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let rest = match record {
-        Value::Null if result["field"].is_null() => text(&result["reason"]),
-        Value::Null => format!("{} {}", text(&result["code"]), text(&result["field"])),
-        record => format!("{}/{} {}", text(&record["kind"]), text(&record["resourceType"]), text(&record["quantity"])),
+    let rest = if !record.is_null() {
+        format!("{}/{} {}", text(&record["kind"]), text(&record["resourceType"]), text(&record["quantity"]))
+    } else if result["field"].is_null() {
+        text(&result["reason"])
+    } else {
+        format!("{} {}", text(&result["code"]), text(&result["field"]))
     };
     format!("{} {rest}", text(&result["outcome"]))
 }

@@ -125,7 +125,12 @@ fn unreadable(count: &mut LineCount<'_>, error: &::csv::Error) -> BadInput {
     let line = count.of(error.position());
     let accepted = match error.kind() {
         ErrorKind::UnequalLengths { expected_len, .. } => format!("expected {expected_len} cells, as many as columns"),
-        _ => "expected CSV with commas".to_owned(),
+        ErrorKind::Io(_)
+        | ErrorKind::Utf8 { .. }
+        | ErrorKind::Seek
+        | ErrorKind::Serialize(_)
+        | ErrorKind::Deserialize { .. }
+        | _ => "expected CSV with commas".to_owned(),
     };
     BadInput::new(format!("csv line {line}"), error, accepted)
 }
