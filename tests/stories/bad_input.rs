@@ -158,6 +158,36 @@ const LEDGER: &[Case] = &[
     ),
 ];
 
+/// What the recorders refuse of a record itself is its outcome, see `recorder`.
+const RECORDERS: &[Case] = &[
+    (
+        r#"recordCall(organisationId: "$channel", call: { resourceId: "c", direction: OUTBOUND, status: COMPLETED, durationSeconds: 1 }) { outcome }"#,
+        "organisationId",
+    ),
+    (
+        r#"recordMessage(organisationId: "$channel", message: { resourceId: "m", direction: OUTBOUND }) { outcome }"#,
+        "organisationId",
+    ),
+    (
+        r#"recordEmail(organisationId: "$channel", email: { resourceId: "e", recipients: 1 }) { outcome }"#,
+        "organisationId",
+    ),
+    (
+        r#"recordWhatsApp(organisationId: "$channel", message: { resourceId: "w", direction: OUTBOUND }) { outcome }"#,
+        "organisationId",
+    ),
+    (
+        r#"recordLlmResponse(organisationId: "$channel", response: { resourceId: "l", text: "Yes" }) { outcome }"#,
+        "organisationId",
+    ),
+    (r#"backfillUsage(organisationId: "$run", from: "2026-05-01", to: "2026-05-31") { id }"#, "organisationId"),
+    (r#"backfillUsage(organisationId: "$org", from: "2026-05-02", to: "2026-05-01") { id }"#, "from"),
+    (r#"backfillUsage(organisationId: "$org", from: "2026-05-01", to: "") { id }"#, "to"),
+    (r#"rotateWebhookSecret(organisationId: "$run") { secret }"#, "organisationId"),
+    (r#"upsertCustomers(organisationId: "$org", customers: []) { id }"#, "customers"),
+    (r#"upsertCustomers(organisationId: "$org", customers: [{ phone: "twelve" }]) { id }"#, "customers[0].phone"),
+];
+
 const PRICES: &[Case] = &[
     (
         r#"publishRates(planCode: "gold", rates: [{ kind: SMS, resourceType: "message", effectiveFrom: "2026-07-01", unitPrice: "1" }]) { id }"#,
@@ -269,7 +299,9 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.folder()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES, INVOICES].concat() {
+    for (asked, field) in
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES].concat()
+    {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
         let extensions = &answer["errors"][0]["extensions"];
@@ -293,10 +325,11 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, PRICES, INVOICES]
-        .concat()
-        .into_iter()
-        .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
-        .collect();
+    let asked: BTreeSet<String> =
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES]
+            .concat()
+            .into_iter()
+            .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
+            .collect();
     assert_eq!(asked, mutations);
 }
