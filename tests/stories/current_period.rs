@@ -52,3 +52,27 @@ async fn what_was_used_is_shown_by_kind_and_resource_and_taken_off_the_credits()
         ])
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_remains_of_credits_is_their_balance_less_the_cost_of_the_month() {
+    let world = World::begin().await;
+    let shop = world.organisation("Kirana", "Asia/Kolkata").await;
+    // Given the 10 that the plan includes, and 27.42 paid ahead.
+    let query = "mutation($id: ID!) { assignPlan(organisationId: $id, planCode: \"starter\") { plan { code } }
+        grantCredit(organisationId: $id, amount: \"27.42\", reason: \"paid ahead\") { balance remaining } }";
+    let granted = world.ask(query, json!({ "id": shop })).await;
+    assert_eq!(granted["assignPlan"]["plan"]["code"], "starter");
+    assert_eq!(granted["grantCredit"], json!({ "balance": "37.42", "remaining": "37.42" }));
+
+    let minutes = used("VOICE", "minute", 0, "500", "2026-06-01T06:00:00Z");
+    let messages = used("WHATSAPP", "message", 0, "1015", "2026-06-02T06:00:00Z");
+    world.record(&shop, vec![minutes, messages]).await;
+
+    let period = world.of(&shop, PERIOD).await["currentPeriod"].take();
+    assert_eq!((&period["totalCost"], &period["creditBalance"]), (&json!("12.575"), &json!("37.42")));
+    assert_eq!(period["remainingCredits"], "24.845");
+    let more = used("VOICE", "minute", 1, "2000", "2026-06-03T06:00:00Z");
+    world.record(&shop, vec![more]).await;
+    let period = world.of(&shop, PERIOD).await["currentPeriod"].take();
+    assert_eq!(period["remainingCredits"], "-5.155", "what is owed is shown as such");
+}
