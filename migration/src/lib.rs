@@ -15,6 +15,10 @@ mod m20261120_000010_usage;
 mod m20261120_000011_billing;
 mod m20261120_000012_job_subject;
 mod m20261120_000013_event_horizon;
+mod m20261121_000014_message;
+mod m20261121_000015_metric;
+mod m20261121_000016_webhook_in;
+mod m20261121_000017_free_message;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -36,6 +40,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000011_billing::Migration),
             Box::new(m20261120_000012_job_subject::Migration),
             Box::new(m20261120_000013_event_horizon::Migration),
+            Box::new(m20261121_000014_message::Migration),
+            Box::new(m20261121_000015_metric::Migration),
+            Box::new(m20261121_000016_webhook_in::Migration),
+            Box::new(m20261121_000017_free_message::Migration),
         ]
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::ChannelKind;
 use super::clock::Instant;
 use super::code::coded;
-use super::id::{ChannelId, InvoiceId, OrganisationId};
+use super::id::{ChannelId, InvoiceId, OrganisationId, SnapshotId};
 use super::input::BadInput;
 use super::job::JobRun;
 
@@ -30,6 +30,10 @@ pub enum Fact {
     UsageUnpriced { resources: Vec<String> },
     /// An invoice was made, or changed its state or what is on it.
     InvoiceChanged { invoice_id: InvoiceId },
+    /// Messages of these channels became known or came further, whose counters of these local days changed.
+    MessagesChanged { channels: Vec<ChannelId>, dates: Vec<NaiveDate> },
+    /// A snapshot was made, or made anew with other figures.
+    SnapshotGenerated { snapshot_id: SnapshotId },
 }
 
 impl Fact {
@@ -43,6 +47,8 @@ impl Fact {
             Self::UsageChanged { .. } => FactKind::UsageChanged,
             Self::UsageUnpriced { .. } => FactKind::UsageUnpriced,
             Self::InvoiceChanged { .. } => FactKind::InvoiceChanged,
+            Self::MessagesChanged { .. } => FactKind::MessagesChanged,
+            Self::SnapshotGenerated { .. } => FactKind::SnapshotGenerated,
         }
     }
 }
@@ -57,6 +63,8 @@ coded! {
         UsageChanged = "usage.changed",
         UsageUnpriced = "usage.unpriced",
         InvoiceChanged = "invoice.changed",
+        MessagesChanged = "messages.changed",
+        SnapshotGenerated = "snapshot.generated",
     }
 }
 

@@ -132,6 +132,12 @@ ids! {
     InvoiceId = "inv";
     /// A line of an invoice.
     InvoiceLineId = "lin";
+    /// A campaign.
+    CampaignId = "cmp";
+    /// A snapshot.
+    SnapshotId = "snp";
+    /// An update that was kept aside.
+    RejectedUpdateId = "rej";
 }
 
 #[cfg(test)]

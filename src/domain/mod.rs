@@ -16,6 +16,7 @@ pub mod id;
 pub mod input;
 pub mod invoice;
 pub mod job;
+pub mod message;
 pub mod money;
 pub mod organisation;
 pub mod page;

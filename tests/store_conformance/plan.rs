@@ -61,8 +61,8 @@ async fn every_installation_begins_with_the_same_price_list(database: &Database)
             ("enterprise", "pln_00000000000070008000000004000000".to_owned()),
         ]
     );
-    assert!(book.plans().iter().all(|plan| book.rates_of(plan.id).len() == 6));
-    assert_eq!(book.version, 1);
+    assert!(book.plans().iter().all(|plan| book.rates_of(plan.id).len() == 7));
+    assert_eq!(book.version, 2);
 }
 
 async fn rates_of_every_model_read_back(database: &Database) {
@@ -114,18 +114,18 @@ async fn many_rates_are_written_in_one_go(database: &Database) {
         .collect();
     assert!(rates.len() > 5_000);
     write!(database, |tx| store::plan::insert_rates(&tx, &rates)).unwrap();
-    assert_eq!(book(database).await.rates_of(plan).len(), 6 + rates.len());
+    assert_eq!(book(database).await.rates_of(plan).len(), 7 + rates.len());
 }
 
 async fn the_version_goes_up_with_each_change_and_not_without(database: &Database) {
     let version = async || store::plan::price_list_version(database.store.read()).await.unwrap();
-    assert_eq!(write!(database, |tx| store::plan::bump_price_list(&tx)).unwrap(), 2);
-    let dropped = database.store.begin().await.unwrap();
-    assert_eq!(store::plan::bump_price_list(&dropped).await.unwrap(), 3);
-    drop(dropped);
     assert_eq!(write!(database, |tx| store::plan::bump_price_list(&tx)).unwrap(), 3);
-    assert_eq!(version().await, 3);
-    assert_eq!(book(database).await.version, 3);
+    let dropped = database.store.begin().await.unwrap();
+    assert_eq!(store::plan::bump_price_list(&dropped).await.unwrap(), 4);
+    drop(dropped);
+    assert_eq!(write!(database, |tx| store::plan::bump_price_list(&tx)).unwrap(), 4);
+    assert_eq!(version().await, 4);
+    assert_eq!(book(database).await.version, 4);
 }
 
 async fn an_organisation_has_the_plan_that_it_was_given_last(database: &Database) {

@@ -133,7 +133,9 @@ impl World {
                 | Fact::ActorQuarantined { .. }
                 | Fact::UsageChanged { .. }
                 | Fact::UsageUnpriced { .. }
-                | Fact::InvoiceChanged { .. } => None,
+                | Fact::InvoiceChanged { .. }
+                | Fact::MessagesChanged { .. }
+                | Fact::SnapshotGenerated { .. } => None,
             };
             let is_over = own.is_some_and(|told| told.state.is_final() && run["state"] == told.state.code());
             if own.is_some() || !facts.is_empty() {
@@ -155,7 +157,9 @@ impl World {
             | Fact::ActorQuarantined { .. }
             | Fact::UsageChanged { .. }
             | Fact::UsageUnpriced { .. }
-            | Fact::InvoiceChanged { .. } => None,
+            | Fact::InvoiceChanged { .. }
+            | Fact::MessagesChanged { .. }
+            | Fact::SnapshotGenerated { .. } => None,
         });
         changed.flatten().map(ToString::to_string).collect()
     }
