@@ -104,7 +104,8 @@ async fn take_in(core: &Core, batches: &[Batch], usage: Usage) -> Result<Vec<Ans
     write_down(&work, &ground, &intake, &mut deltas).await?;
     if usage == Usage::Recorded {
         let (entries, places): (Vec<_>, Vec<_>) = intake.entries(&ground).into_iter().unzip();
-        let entered = ledger::enter(core, &mut work, entries, Window::Live).await?;
+        let entered =
+            if entries.is_empty() { Vec::new() } else { ledger::enter(core, &mut work, entries, Window::Live).await? };
         for (place, entered) in places.into_iter().zip(entered) {
             if let Entered::Made(record) | Entered::Restated(record) = entered {
                 intake.attach(place, record);

@@ -3,6 +3,7 @@
 //! What is told at the same time shares a transaction, and each call is answered after its commit. Any order and any repetition of what is
 //! told come to the same messages, counters and usage records.
 
+mod backfill;
 pub(super) mod contact;
 mod conversation;
 mod group;
@@ -17,6 +18,7 @@ use super::{Core, ServiceError};
 use crate::domain::id::OrganisationId;
 use crate::domain::input::BadInput;
 use crate::domain::message::{Outcome, Update};
+pub(super) use backfill::{MadeUp, make_up};
 pub use conversation::CONVERSATIONS_MAX;
 use group::Batch;
 
