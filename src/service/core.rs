@@ -8,6 +8,7 @@ use super::ServiceError;
 use super::caller::Caller;
 use super::credential::MasterKeys;
 use super::lease::{Epoch, Lease};
+use super::memo::Memo;
 use super::price::PriceBooks;
 use super::wake::Wake;
 use crate::bsp::Bsps;
@@ -82,13 +83,15 @@ pub struct CoreParts {
 pub struct Core {
     parts: CoreParts,
     prices: PriceBooks,
+    memo: Memo,
     wake: OnceLock<Arc<dyn Wake>>,
 }
 
 impl Core {
     /// Shares `parts`. Until [`Core::connect`] nobody is woken.
     pub fn new(parts: CoreParts) -> Arc<Self> {
-        Arc::new(Self { parts, prices: PriceBooks::default(), wake: OnceLock::new() })
+        let memo = Memo::new(Arc::clone(&parts.cache), Arc::clone(&parts.clock));
+        Arc::new(Self { parts, prices: PriceBooks::default(), memo, wake: OnceLock::new() })
     }
 
     /// Says who is woken; a second call changes nothing.
@@ -121,6 +124,11 @@ impl Core {
 
     pub(crate) fn cache(&self) -> &dyn Cache {
         self.parts.cache.as_ref()
+    }
+
+    /// Answers that are kept for a while.
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     pub fn bsps(&self) -> &Bsps {

@@ -20,6 +20,7 @@ pub mod job;
 pub mod job_run;
 mod lease;
 pub mod ledger;
+mod memo;
 pub mod organisation;
 pub mod plan;
 pub mod recording;
@@ -38,6 +39,7 @@ pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, Schedulin
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
+pub use memo::Cached;
 pub use price::PriceBooks;
 
 /// All services, over the same parts.
