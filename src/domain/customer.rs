@@ -1,5 +1,7 @@
 //! The people that an organisation talks to.
 
+use chrono::NaiveDate;
+
 use super::clock::Instant;
 use super::id::{CustomerId, OrganisationId};
 use super::input::{BadInput, Name};
@@ -29,6 +31,21 @@ impl Customer {
     pub fn is_active(&self) -> bool {
         self.registered && !self.blocked
     }
+}
+
+/// What a customer got and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Engagement {
+    /// In both directions.
+    pub messages: i64,
+    /// How many of them the customer answered.
+    pub replied: i64,
+    /// The local day of the last message; `None`: there was none.
+    pub last_active_on: Option<NaiveDate>,
+    /// Of how many campaigns something reached the customer.
+    pub campaigns_received: i64,
+    /// In how many of them the customer read or answered something.
+    pub campaigns_engaged: i64,
 }
 
 /// A customer that is to be there: made, or changed where one with this number is there already.

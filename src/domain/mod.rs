@@ -4,6 +4,7 @@ pub mod account_usage;
 pub mod attempt;
 pub mod audit;
 pub mod billing;
+pub mod campaign;
 pub mod channel;
 pub mod clock;
 mod code;

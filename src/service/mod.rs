@@ -7,6 +7,7 @@ pub mod access;
 pub mod account_usage;
 pub mod audit;
 mod caller;
+pub mod campaign;
 pub mod channel;
 mod core;
 mod credential;
@@ -51,6 +52,7 @@ pub struct Services {
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
     pub customer: customer::CustomerService,
+    pub campaign: campaign::CampaignService,
     pub schedule: schedule::ScheduleService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
@@ -77,6 +79,7 @@ impl Services {
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
+            campaign: campaign::CampaignService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),

@@ -7,6 +7,7 @@
 pub mod account_usage;
 pub mod audit;
 pub mod call_detail;
+pub mod campaign;
 pub mod channel;
 mod connection;
 pub mod credit;
