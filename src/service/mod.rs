@@ -20,6 +20,7 @@ pub mod job;
 pub mod job_run;
 mod lease;
 pub mod ledger;
+pub mod metric;
 pub mod organisation;
 pub mod plan;
 pub mod recording;
