@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::clock::Instant;
 use super::id::{CustomerId, OrganisationId};
 use super::input::{BadInput, Name};
+use super::metric::{Rate, engagement_score};
 use super::phone::PhoneNumber;
 
 /// The longest id that the outside world may give a customer, in characters.
@@ -46,6 +47,15 @@ pub struct Engagement {
     pub campaigns_received: i64,
     /// In how many of them the customer read or answered something.
     pub campaigns_engaged: i64,
+}
+
+impl Engagement {
+    /// How much the customer takes part, seen from the local day `today`.
+    pub fn score(&self, today: NaiveDate) -> Rate {
+        let days_since_last = self.last_active_on.map(|last| (today - last).num_days());
+        let (received, engaged) = (self.campaigns_received, self.campaigns_engaged);
+        engagement_score(self.messages, self.replied, days_since_last, received, engaged)
+    }
 }
 
 /// A customer that is to be there: made, or changed where one with this number is there already.

@@ -18,6 +18,7 @@ pub mod input;
 pub mod invoice;
 pub mod job;
 pub mod message;
+pub mod metric;
 pub mod money;
 pub mod organisation;
 pub mod page;

@@ -97,6 +97,11 @@ impl Zone {
         self.span(month.first_day(), month.last_day())
     }
 
+    /// The local days of `range`.
+    pub fn range(self, range: DateRange) -> Period {
+        self.span(range.from, range.to)
+    }
+
     /// From the first instant of `from` to the first instant of the day after `to`.
     fn span(self, from: NaiveDate, to: NaiveDate) -> Period {
         let end = to.succ_opt().map_or(DateTime::<chrono::Utc>::MAX_UTC, |next| self.midnight(next));

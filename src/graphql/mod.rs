@@ -3,6 +3,7 @@
 mod access;
 mod account_usage;
 mod audit;
+mod campaign;
 mod channel;
 mod complexity;
 mod connection;
@@ -13,6 +14,7 @@ mod invoice;
 mod job_run;
 mod ledger;
 mod loader;
+mod metric;
 mod node;
 mod organisation;
 mod period_usage;

@@ -4,10 +4,12 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::access;
 use super::account_usage::{DailyUsage, MonthlyUsage};
+use super::campaign::{self, Campaign};
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::credit::CreditBalance;
+use super::customer::{self, Customer};
 use super::error::{Fault, Result};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
@@ -20,7 +22,6 @@ use super::usage_record::{self, UsageRecord};
 use super::usage_stats::UsageStats;
 use super::usage_summary::{UsageSummary, UsageTotals};
 use crate::domain::id::{ChannelId, CustomerId, OrganisationId};
-use crate::domain::input::BadInput;
 use crate::domain::organisation;
 use crate::domain::period::DateRange;
 use crate::domain::usage::ResourceType;
@@ -203,6 +204,31 @@ impl Organisation {
         InvoicePreview::of(ctx, &self.0).await
     }
 
+    /// The people that it talks to, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn customers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those whose number, name or external id contains this, in any case.")] search: Option<
+            String,
+        >,
+    ) -> Result<Connection<Customer>> {
+        customer::page(ctx, self.0.id, search, PageArguments::forward(first, after)).await
+    }
+
+    /// Its campaigns, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn campaigns(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Campaign>> {
+        campaign::page(ctx, self.0.id, PageArguments::forward(first, after)).await
+    }
+
     /// Its recurring jobs.
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn scheduled_jobs(&self, ctx: &Context<'_>) -> Result<Vec<ScheduledJob>> {
@@ -381,7 +407,7 @@ impl OrganisationQuery {
         let access = access::admin_reader(ctx)?;
         let order = order_by.unwrap_or(OrganisationOrder::NameAsc);
         let request = PageArguments { first, after, last, before, limit, offset }.request(|place| order.read(place))?;
-        let filter = Filter { search: checked_search(search)?, active };
+        let filter = Filter { search: connection::checked_search(search, SEARCH_CHARS_MAX)?, active };
         let page = access.services.organisation.page(&filter, order.into(), &request).await?;
         let total = OrganisationTotal(filter);
         let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, total);
@@ -392,15 +418,6 @@ impl OrganisationQuery {
 
 /// The longest text that organisations are searched for.
 const SEARCH_CHARS_MAX: usize = 200;
-
-fn checked_search(search: Option<String>) -> Result<Option<String>> {
-    match search {
-        Some(text) if text.chars().count() > SEARCH_CHARS_MAX => {
-            Err(BadInput::new("search", text, format!("expected at most {SEARCH_CHARS_MAX} characters")).into())
-        }
-        search => Ok(search.filter(|text| !text.is_empty())),
-    }
-}
 
 /// An organisation to make.
 #[derive(Debug, InputObject)]

@@ -4,10 +4,11 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBu
 
 use super::account_usage::AccountUsageMutation;
 use super::audit::{AuditEntry, AuditQuery};
+use super::campaign::{Campaign, CampaignMutation};
 use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
-use super::customer::CustomerMutation;
+use super::customer::{Customer, CustomerMutation};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
@@ -55,6 +56,7 @@ pub struct Mutation(
     CreditMutation,
     InvoiceMutation,
     CustomerMutation,
+    CampaignMutation,
     RecordingMutation,
     WebhookMutation,
     LedgerMutation,
@@ -115,6 +117,8 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<CreditEntry>>("A page of what happened to credits.")
         .override_output_type_description::<Connection<Invoice>>("A page of invoices.")
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
+        .override_output_type_description::<Connection<Customer>>("A page of customers.")
+        .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
 }
 
 /// The schema over `services`.

@@ -22,6 +22,7 @@ pub mod job_run;
 mod lease;
 pub mod ledger;
 mod memo;
+pub mod metric;
 pub mod organisation;
 pub mod plan;
 pub mod recording;
