@@ -31,6 +31,7 @@ pub mod rating;
 pub mod recording;
 pub mod rollup;
 pub mod schedule;
+pub mod snapshot;
 pub mod statistics;
 pub mod token;
 pub mod usage;

@@ -27,6 +27,7 @@ pub mod recording;
 mod price;
 mod reckoning;
 pub mod schedule;
+pub mod snapshot;
 pub mod usage;
 pub mod wake;
 pub mod webhook;
@@ -51,6 +52,7 @@ pub struct Services {
     pub account_usage: account_usage::AccountUsageService,
     pub customer: customer::CustomerService,
     pub schedule: schedule::ScheduleService,
+    pub snapshot: snapshot::SnapshotService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
@@ -77,6 +79,7 @@ impl Services {
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
+            snapshot: snapshot::SnapshotService::new(Arc::clone(core)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
