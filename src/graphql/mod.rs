@@ -25,6 +25,7 @@ mod scalar;
 mod schedule;
 mod scheduler;
 mod schema;
+mod snapshot;
 mod subscription;
 mod token;
 mod usage_record;

@@ -18,6 +18,7 @@ use super::plan::{self, Plan};
 use super::plan_preview::PlanPreview;
 use super::scalar::{Date, DateTime, Month, int};
 use super::schedule::{JobKind, ScheduledJob};
+use super::snapshot::{Snapshot, SnapshotType};
 use super::usage_record::{self, UsageRecord};
 use super::usage_stats::UsageStats;
 use super::usage_summary::{UsageSummary, UsageTotals};
@@ -28,7 +29,7 @@ use crate::domain::usage::ResourceType;
 use crate::service::job_run::RANGE_DAYS_MAX;
 use crate::service::ledger::Filter as UsageFilter;
 use crate::service::organisation::{Filter, NewOrganisation, Order, OrganisationChange, Place};
-use crate::service::usage;
+use crate::service::{snapshot, usage};
 
 /// The tenant: who uses channels and is billed for them.
 #[derive(Debug, Clone)]
@@ -227,6 +228,23 @@ impl Organisation {
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Campaign>> {
         campaign::page(ctx, self.0.id, PageArguments::forward(first, after)).await
+    }
+
+    /// The snapshots of a type whose periods begin on some days, at most 400 of them; the oldest first.
+    #[graphql(complexity = "complexity::days(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn snapshots(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "type", desc = "What they are of.")] kind: SnapshotType,
+        #[graphql(desc = "The first day.")] from: Date,
+        #[graphql(desc = "The last day, itself included.")] to: Date,
+        #[graphql(desc = "Those of this channel; without it, those of the organisation as a whole.")]
+        channel_id: Option<ID>,
+    ) -> Result<Vec<Snapshot>> {
+        let range = DateRange::checked("from", from.read("from")?, to.read("to")?, snapshot::DAYS_MAX)?;
+        let channel_id = self.own_channel(ctx, channel_id).await?;
+        let snapshots = access::services(ctx)?.snapshot.list(self.0.id, kind.into(), channel_id, range).await?;
+        Ok(snapshots.into_iter().map(Snapshot).collect())
     }
 
     /// Its recurring jobs.

@@ -20,6 +20,7 @@ use super::plan_preview::PlanPreviewQuery;
 use super::recording::RecordingMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
+use super::snapshot::{SnapshotMutation, SnapshotQuery, SnapshotSubscription};
 use super::subscription::EventSubscription;
 use super::token::{Token, TokenMutation, TokenQuery};
 use super::usage_record::UsageRecord;
@@ -41,6 +42,7 @@ pub struct Query(
     SchedulerQuery,
     TokenQuery,
     AuditQuery,
+    SnapshotQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -60,12 +62,13 @@ pub struct Mutation(
     RecordingMutation,
     WebhookMutation,
     LedgerMutation,
+    SnapshotMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription);
+pub struct Subscription(EventSubscription, SnapshotSubscription);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -129,7 +129,19 @@ impl Memo {
         serde_json::from_slice(&bytes).map_err(internal)
     }
 
-    /// The same, but asked of its source in any case; it is kept for those who come later.
+    /// Whether an answer to `question` is kept.
+    pub(crate) async fn is_kept<T: DeserializeOwned>(
+        &self,
+        organisation: OrganisationId,
+        topic: Topic,
+        question: &str,
+        ttl: TimeDelta,
+    ) -> bool {
+        let key = self.key(organisation, topic, question).await;
+        self.kept::<T>(&key, ttl).await.is_some()
+    }
+
+    /// The answer, asked of its source in any case; it is kept for those who come later.
     pub(crate) async fn renew<T: Serialize + DeserializeOwned>(
         &self,
         organisation: OrganisationId,

@@ -13,6 +13,7 @@ mod core;
 mod credential;
 pub mod credit;
 pub mod customer;
+pub mod dashboard;
 pub mod dispatch;
 mod error;
 pub mod event;
@@ -29,6 +30,7 @@ pub mod recording;
 mod price;
 mod reckoning;
 pub mod schedule;
+pub mod snapshot;
 pub mod usage;
 pub mod wake;
 pub mod webhook;
@@ -55,6 +57,7 @@ pub struct Services {
     pub customer: customer::CustomerService,
     pub campaign: campaign::CampaignService,
     pub schedule: schedule::ScheduleService,
+    pub snapshot: snapshot::SnapshotService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
@@ -82,6 +85,7 @@ impl Services {
             customer: customer::CustomerService::new(Arc::clone(core)),
             campaign: campaign::CampaignService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
+            snapshot: snapshot::SnapshotService::new(Arc::clone(core)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),

@@ -1,6 +1,8 @@
 //! The counters of analytics as they are read: what a period holds is summed by the database, from rows that follow the period's days, channels
 //! and people, not its messages.
 
+pub mod day;
+
 use chrono::{Days, NaiveDate};
 use sea_orm::{Statement, Value};
 use uuid::Uuid;

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod rollup;
 mod row;
 pub mod schedule;
+pub mod snapshot;
 pub mod token;
 pub mod usage;
 pub mod webhook_secret;
