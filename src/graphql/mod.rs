@@ -13,6 +13,7 @@ mod error;
 mod invoice;
 mod job_run;
 mod ledger;
+mod live;
 mod loader;
 mod metric;
 mod node;

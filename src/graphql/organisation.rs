@@ -13,6 +13,7 @@ use super::customer::{self, Customer};
 use super::error::{Fault, Result};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
+use super::live::{self, Dashboard, LiveMetrics};
 use super::period_usage::PeriodUsage;
 use super::plan::{self, Plan};
 use super::plan_preview::PlanPreview;
@@ -28,6 +29,7 @@ use crate::domain::period::DateRange;
 use crate::domain::usage::ResourceType;
 use crate::service::job_run::RANGE_DAYS_MAX;
 use crate::service::ledger::Filter as UsageFilter;
+use crate::service::live::checked_days;
 use crate::service::organisation::{Filter, NewOrganisation, Order, OrganisationChange, Place};
 use crate::service::{snapshot, usage};
 
@@ -205,6 +207,28 @@ impl Organisation {
         InvoicePreview::of(ctx, &self.0).await
     }
 
+    /// The day under way, from midnight in its zone, at most 30 seconds old.
+    async fn real_time_metrics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only of this channel.")] channel_id: Option<ID>,
+    ) -> Result<LiveMetrics> {
+        let channel = self.own_channel(ctx, channel_id).await?;
+        access::services(ctx)?.live.today(&self.0, channel).await.map(LiveMetrics).map_err(Into::into)
+    }
+
+    /// The days up to yesterday and as many before them, at most 5 minutes old.
+    async fn dashboard(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many days, 1 to 365.", default = 30)] days: Option<i32>,
+        #[graphql(desc = "Only of this channel.")] channel_id: Option<ID>,
+    ) -> Result<Dashboard> {
+        let days = checked_days(days)?;
+        let channel = self.own_channel(ctx, channel_id).await?;
+        access::services(ctx)?.live.dashboard(&self.0, channel, days).await.map(Dashboard).map_err(Into::into)
+    }
+
     /// The people that it talks to, newest first.
     #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn customers(
@@ -310,10 +334,7 @@ impl Organisation {
     /// The channel that `channelId` names, if it is one of this organisation; any other is as one that does not exist.
     async fn own_channel(&self, ctx: &Context<'_>, id: Option<ID>) -> Result<Option<ChannelId>> {
         let Some(id) = id else { return Ok(None) };
-        let id = ChannelId::parse("channelId", &id)?;
-        let channel = access::services(ctx)?.channel.find(id).await?;
-        let own = channel.filter(|channel| channel.organisation_id == self.0.id);
-        own.map(|channel| Some(channel.id)).ok_or_else(|| Fault::not_found("channel"))
+        live::own_channel(ctx, self.0.id, &id).await.map(Some)
     }
 
     /// The same for the customer that `customerId` names.

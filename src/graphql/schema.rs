@@ -12,6 +12,7 @@ use super::customer::{Customer, CustomerMutation};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
+use super::live::{LiveMutation, LiveSubscription};
 use super::loader;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
@@ -59,6 +60,7 @@ pub struct Mutation(
     InvoiceMutation,
     CustomerMutation,
     CampaignMutation,
+    LiveMutation,
     RecordingMutation,
     WebhookMutation,
     LedgerMutation,
@@ -68,7 +70,7 @@ pub struct Mutation(
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription, SnapshotSubscription);
+pub struct Subscription(EventSubscription, SnapshotSubscription, LiveSubscription);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -55,38 +55,48 @@ pub(super) async fn dashboard(
 ) -> Result<Cached<Dashboard>, ServiceError> {
     let now = core.now();
     let question = question(organisation, channel, days, now);
-    let load = load(core, organisation, channel, days, now);
+    let load = async {
+        let dashboard = load(core, organisation, channel, days, now).await?;
+        if days == DAYS_USUAL {
+            core.cache().put(&watched(organisation.id, channel), Vec::new(), TTL.to_std().unwrap_or_default()).await;
+        }
+        Ok(dashboard)
+    };
     core.memo().get(organisation.id, Topic::Periods, &question, TTL, load).await
 }
 
-/// Forgets what is kept of an organisation's periods, and makes at once those usual dashboards anew that were kept: somebody looks at them.
-/// Which is done is not told, and a failure neither: whoever asks next finds out.
-pub(super) async fn renew(core: &Core, organisation: OrganisationId, channels: &[Option<ChannelId>]) {
-    let found = store::organisation::find(core.store().read(), organisation).await;
-    let Ok(Some(organisation)) = found else {
-        core.memo().drop_all(organisation, Topic::Periods).await;
-        return;
-    };
-    let mut watched = Vec::new();
+/// After snapshots of these channels: forgets what is kept of the organisation's periods, and makes at once those usual dashboards anew that
+/// somebody looks at. A failure is not told: whoever asks next finds out.
+pub(super) async fn renew(core: &Core, organisation_id: OrganisationId, channels: &[Option<ChannelId>]) {
+    core.memo().forget(organisation_id, Topic::Periods).await;
     for channel in channels.iter().copied() {
-        let question = question(&organisation, channel, DAYS_USUAL, core.now());
-        if core.memo().is_kept::<Dashboard>(organisation.id, Topic::Periods, &question, TTL).await {
-            watched.push(channel);
+        if core.cache().get(&watched(organisation_id, channel)).await.is_some()
+            && let Err(error) = make(core, organisation_id, channel).await
+        {
+            tracing::warn!(organisation.id = %organisation_id, %error, "a dashboard was not made anew");
         }
     }
-    core.memo().drop_all(organisation.id, Topic::Periods).await;
-    for channel in watched {
-        if let Err(error) = dashboard(core, &organisation, channel, DAYS_USUAL).await {
-            tracing::warn!(organisation.id = %organisation.id, %error, "a dashboard was not made anew");
-        }
-    }
+}
+
+async fn make(core: &Core, organisation: OrganisationId, channel: Option<ChannelId>) -> Result<(), ServiceError> {
+    let organisation = store::organisation::find(core.store().read(), organisation).await?;
+    let organisation = organisation.ok_or(ServiceError::NotFound("organisation"))?;
+    dashboard(core, &organisation, channel, DAYS_USUAL).await.map(drop)
+}
+
+/// What is in the cache as long as a usual dashboard is kept, whatever is forgotten meanwhile.
+fn watched(organisation: OrganisationId, channel: Option<ChannelId>) -> String {
+    format!("watched:{organisation}:{}", channel_name(channel))
+}
+
+fn channel_name(channel: Option<ChannelId>) -> String {
+    channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string())
 }
 
 /// The days are cut by the organisation's calendar, so another day or zone is another question.
 fn question(organisation: &Organisation, channel: Option<ChannelId>, days: u32, now: Instant) -> String {
     let (zone, today) = (organisation.time_zone, organisation.time_zone.date(now));
-    let channel = channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string());
-    format!("dashboard:{zone}:{today}:{days}:{channel}")
+    format!("dashboard:{zone}:{today}:{days}:{}", channel_name(channel))
 }
 
 async fn load(

@@ -129,18 +129,6 @@ impl Memo {
         serde_json::from_slice(&bytes).map_err(internal)
     }
 
-    /// Whether an answer to `question` is kept.
-    pub(crate) async fn is_kept<T: DeserializeOwned>(
-        &self,
-        organisation: OrganisationId,
-        topic: Topic,
-        question: &str,
-        ttl: TimeDelta,
-    ) -> bool {
-        let key = self.key(organisation, topic, question).await;
-        self.kept::<T>(&key, ttl).await.is_some()
-    }
-
     /// The answer, asked of its source in any case; it is kept for those who come later.
     pub(crate) async fn renew<T: Serialize + DeserializeOwned>(
         &self,
@@ -155,9 +143,14 @@ impl Memo {
         serde_json::from_slice(&bytes).map_err(internal)
     }
 
-    /// Forgets what is kept of the organisation under `topic`, also what is on its way; how many answers were there.
-    pub(crate) async fn drop_all(&self, organisation: OrganisationId, topic: Topic) -> u64 {
+    /// Forgets what is kept of the organisation under `topic`, also what is on its way. The room is given back when its time is over.
+    pub(crate) async fn forget(&self, organisation: OrganisationId, topic: Topic) {
         self.put_generation(&generation_key(organisation, topic), rand::random()).await;
+    }
+
+    /// The same, and gives the room back at once, for which all that is kept of anybody is looked at; how many answers there were.
+    pub(crate) async fn drop_all(&self, organisation: OrganisationId, topic: Topic) -> u64 {
+        self.forget(organisation, topic).await;
         self.cache.remove_all(&prefix(organisation, topic)).await
     }
 
@@ -250,7 +243,7 @@ impl std::error::Error for Cause {
 }
 
 /// The same error once more.
-fn shared(error: &Arc<ServiceError>) -> ServiceError {
+pub(super) fn shared(error: &Arc<ServiceError>) -> ServiceError {
     match &**error {
         ServiceError::BadInput(bad) => ServiceError::BadInput(bad.clone()),
         ServiceError::Unauthenticated => ServiceError::Unauthenticated,

@@ -13,7 +13,7 @@ mod core;
 mod credential;
 pub mod credit;
 pub mod customer;
-pub mod dashboard;
+mod dashboard;
 pub mod dispatch;
 mod error;
 pub mod event;
@@ -22,6 +22,7 @@ pub mod job;
 pub mod job_run;
 mod lease;
 pub mod ledger;
+pub mod live;
 mod memo;
 pub mod metric;
 pub mod organisation;
@@ -61,6 +62,7 @@ pub struct Services {
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub live: live::LiveService,
     pub ledger: ledger::LedgerService,
     pub recording: recording::RecordingService,
     pub webhook: webhook::WebhookService,
@@ -89,6 +91,7 @@ impl Services {
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            live: live::LiveService::new(core, event::EventService::new(Arc::clone(core))),
             recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
             ledger,
             webhook: webhook::WebhookService::new(Arc::clone(core)),

@@ -158,7 +158,7 @@ async fn what_was_begun_before_a_drop_is_not_seen_after_it() {
         let early = room.ask();
         let late = async {
             room.gather().await;
-            room.memo.drop_all(room.organisation, Topic::Live).await;
+            room.memo.forget(room.organisation, Topic::Live).await;
             let late = room.ask();
             let (late, ()) = tokio::join!(late, async {
                 room.gather().await;
