@@ -16,6 +16,7 @@ mod ledger;
 mod live;
 mod loader;
 mod metric;
+mod message;
 mod node;
 mod organisation;
 mod period_usage;

@@ -14,6 +14,7 @@ use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
 use super::live::{LiveMutation, LiveSubscription};
 use super::loader;
+use super::message::MessageMutation;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
 use super::plan::{PlanMutation, PlanQuery};
@@ -65,6 +66,7 @@ pub struct Mutation(
     WebhookMutation,
     LedgerMutation,
     SnapshotMutation,
+    MessageMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on

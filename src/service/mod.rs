@@ -20,11 +20,13 @@ pub mod event;
 pub mod invoice;
 pub mod job;
 pub mod job_run;
+mod lane;
 mod lease;
 pub mod ledger;
 pub mod live;
 mod memo;
 pub mod metric;
+pub mod message;
 pub mod organisation;
 pub mod plan;
 pub mod recording;
@@ -64,6 +66,7 @@ pub struct Services {
     pub event: event::EventService,
     pub live: live::LiveService,
     pub ledger: ledger::LedgerService,
+    pub message: message::MessageService,
     pub recording: recording::RecordingService,
     pub webhook: webhook::WebhookService,
     pub audit: audit::AuditService,
@@ -94,6 +97,7 @@ impl Services {
             live: live::LiveService::new(core, event::EventService::new(Arc::clone(core))),
             recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
             ledger,
+            message: message::MessageService::new(Arc::clone(core)),
             webhook: webhook::WebhookService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
             credit: credit::CreditService::new(Arc::clone(core)),

@@ -20,6 +20,7 @@ pub mod job_run;
 mod keyset;
 pub mod lease;
 pub mod metric;
+pub mod message;
 pub mod organisation;
 pub mod plan;
 pub mod rollup;
