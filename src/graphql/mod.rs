@@ -13,6 +13,7 @@ mod invoice;
 mod job_run;
 mod ledger;
 mod loader;
+mod message;
 mod metric;
 mod node;
 mod organisation;

@@ -18,6 +18,7 @@ pub mod invoice_usage;
 pub mod job_run;
 mod keyset;
 pub mod lease;
+pub mod message;
 pub mod metric;
 pub mod organisation;
 pub mod plan;

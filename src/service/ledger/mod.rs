@@ -3,9 +3,9 @@
 //! What is recorded at the same time shares a transaction, and each call is answered after its commit. A record is in once however often
 //! it is sent, and its counters change in the transaction that writes it.
 
+mod beside;
 mod correction;
 mod group;
-mod lane;
 mod pricing;
 mod reprice;
 
@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::access::Caller;
+use super::lane::Lanes;
 use super::{Core, ServiceError};
 use crate::domain::id::{OrganisationId, UsageRecordId};
 use crate::domain::input::BadInput;
@@ -20,8 +21,9 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::usage::{Draft, Outcome, Refusal, UsageRecord};
 use crate::store;
 pub use crate::store::usage::{Filter, Place};
+pub(super) use beside::{Entered, Entry, enter};
+pub(super) use group::Failure;
 use group::{Batch, Item};
-use lane::Lanes;
 pub use reprice::Repriced;
 
 /// The most records of one call.
@@ -40,7 +42,7 @@ pub enum Window {
 #[derive(Debug, Clone)]
 pub struct LedgerService {
     core: Arc<Core>,
-    lanes: Arc<Lanes>,
+    lanes: Arc<Lanes<Batch>>,
 }
 
 impl LedgerService {
