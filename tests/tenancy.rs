@@ -35,7 +35,8 @@ impl Neighbours {
         let token = world.token(Some(&own)).await;
         drop(world.token(Some(&other)).await);
         let query = "query($id: ID!) {
-            organisation(id: $id) { scheduledJobs { id } jobRuns { nodes { id } } invoices { nodes { id lines { id } } } }
+            organisation(id: $id) { scheduledJobs { id } jobRuns { nodes { id } } invoices { nodes { id lines { id } } }
+                snapshots(type: DAILY, from: \"2026-06-30\", to: \"2026-06-30\") { id } }
             tokens(organisationId: $id) { nodes { id } }
             auditLog(organisationId: $id) { nodes { id } } }";
         let data = world.ask(query, json!({ "id": other })).await;
@@ -51,6 +52,7 @@ impl Neighbours {
             &data["organisation"]["jobRuns"]["nodes"],
             &data["organisation"]["invoices"]["nodes"],
             &data["organisation"]["invoices"]["nodes"][0]["lines"],
+            &data["organisation"]["snapshots"],
             &data["tokens"]["nodes"],
             &data["auditLog"]["nodes"],
         ] {
