@@ -287,6 +287,18 @@ const INVOICES: &[Case] = &[
     (r#"voidInvoice(id: "inv_0192b7c0f0007000800000000000000a", reason: " ") { id }"#, "reason"),
 ];
 
+const SNAPSHOTS: &[Case] = &[
+    (r#"generateSnapshot(organisationId: "$channel", type: DAILY, date: "2026-06-04") { id }"#, "organisationId"),
+    (r#"generateSnapshot(organisationId: "$org", type: DAILY, date: "2026-02-30") { id }"#, "date"),
+    (r#"generateSnapshot(organisationId: "$org", type: DAILY, date: "2026-06-06") { id }"#, "date"),
+    (r#"generateSnapshot(organisationId: "$org", type: WEEKLY, date: "2026-06-08") { id }"#, "date"),
+    (r#"generateSnapshot(organisationId: "$org", type: MONTHLY, date: "2026-07-01") { id }"#, "date"),
+    (
+        r#"generateSnapshot(organisationId: "$org", type: DAILY, date: "2026-06-04", channelId: "$org") { id }"#,
+        "channelId",
+    ),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -304,7 +316,7 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let before = database.version().await;
     let mut wrong = Vec::new();
     for (asked, field) in
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES].concat()
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS].concat()
     {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
@@ -330,7 +342,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
     let asked: BTreeSet<String> =
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES]
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS]
             .concat()
             .into_iter()
             .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
