@@ -230,6 +230,8 @@ const RECORDING: &[&str] = &[
     "Query.viewer",
     "Mutation.upsertCustomers",
     "Mutation.recordUsage",
+    "Mutation.recordMessages",
+    "Mutation.upsertConversations",
     "Mutation.amendUsage",
     "Mutation.voidUsage",
     "Mutation.recordCall",

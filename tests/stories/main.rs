@@ -23,6 +23,7 @@ mod kill;
 mod ledger;
 mod ledger_backfill;
 mod ledger_kill;
+mod message;
 mod new_organisation;
 mod overlap;
 mod panic;
