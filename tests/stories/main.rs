@@ -34,6 +34,7 @@ mod readme;
 mod recorder;
 mod retention;
 mod revised_day;
+mod snapshot;
 mod subscription;
 mod too_many_requests;
 mod transport;
