@@ -374,7 +374,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
     let asked: BTreeSet<String> =
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS]
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
             .concat()
             .into_iter()
             .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
