@@ -234,6 +234,8 @@ const RECORDING: &[&str] = &[
     "Mutation.upsertCustomers",
     "Mutation.upsertCampaigns",
     "Mutation.recordUsage",
+    "Mutation.recordMessages",
+    "Mutation.upsertConversations",
     "Mutation.amendUsage",
     "Mutation.voidUsage",
     "Mutation.recordCall",

@@ -22,6 +22,7 @@ mod invoice;
 mod job_run;
 mod lease;
 mod ledger;
+mod message;
 mod metric;
 mod organisation;
 mod plan;
