@@ -33,3 +33,4 @@ pub mod schedule;
 pub mod statistics;
 pub mod token;
 pub mod usage;
+pub mod webhook;

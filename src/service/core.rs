@@ -10,6 +10,7 @@ use super::credential::MasterKeys;
 use super::lease::{Epoch, Lease};
 use super::price::PriceBooks;
 use super::wake::Wake;
+use super::webhook::WebhookOptions;
 use crate::bsp::Bsps;
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -74,6 +75,7 @@ pub struct CoreParts {
     pub scheduling: SchedulingOptions,
     pub invoicing: InvoicingOptions,
     pub ledger: LedgerOptions,
+    pub webhooks: WebhookOptions,
     pub lease: Arc<dyn Lease>,
 }
 
@@ -137,6 +139,10 @@ impl Core {
 
     pub(crate) fn ledger(&self) -> &LedgerOptions {
         &self.parts.ledger
+    }
+
+    pub(crate) fn webhooks(&self) -> &WebhookOptions {
+        &self.parts.webhooks
     }
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {
