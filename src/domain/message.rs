@@ -3,6 +3,8 @@
 //! Invariant: [`Message::absorb`] is commutative, associative and idempotent. Of every time the earliest that was told holds; of
 //! everything else that two told differently, the smaller. So no counter, record or snapshot depends on the order of updates.
 
+mod check;
+
 use chrono::{NaiveDate, SubsecRound as _};
 use serde_json::json;
 
@@ -12,7 +14,7 @@ use super::clock::Instant;
 use super::id::{CampaignId, ChannelId, CustomerId, OrganisationId};
 use super::phone::PhoneNumber;
 use super::recording::Direction;
-use super::usage::{Country, Draft};
+use super::usage::{Country, Draft, Refusal, UsageRecord};
 
 /// The times of a message; each the earliest that was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +220,19 @@ impl Message {
             metadata: self.pricing.pricing_type.as_ref().map(|kind| json!({ "pricingType": kind })),
         })
     }
+}
+
+/// What became of something that was told of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was new, or something of it was. `usage` is the ledger's record, where it made or changed one.
+    Recorded { usage: Option<Box<UsageRecord>> },
+    /// All of it was known.
+    Duplicate,
+    /// Another message is known by the same name.
+    Conflict(Mismatch),
+    /// It cannot be kept.
+    Rejected(Refusal),
 }
 
 /// The idempotency key of a message's record, the same whoever records it.

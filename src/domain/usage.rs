@@ -17,6 +17,7 @@ use super::money::Money;
 use super::period::Month;
 use super::quantity::Quantity;
 pub use draft::{Draft, METADATA_BYTES_MAX, QUANTITY_MAX, parse_quantity};
+pub(super) use draft::{check_moment, text as checked_text};
 
 /// What of a channel kind is counted, such as `minute` or `message`: 1 to 50 lower-case letters, digits, dots, hyphens, underscores.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

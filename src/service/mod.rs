@@ -18,8 +18,10 @@ pub mod event;
 pub mod invoice;
 pub mod job;
 pub mod job_run;
+mod lane;
 mod lease;
 pub mod ledger;
+pub mod message;
 pub mod organisation;
 pub mod plan;
 pub mod recording;
@@ -54,6 +56,7 @@ pub struct Services {
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
     pub ledger: ledger::LedgerService,
+    pub message: message::MessageService,
     pub recording: recording::RecordingService,
     pub webhook: webhook::WebhookService,
     pub audit: audit::AuditService,
@@ -81,6 +84,7 @@ impl Services {
             event: event::EventService::new(Arc::clone(core)),
             recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
             ledger,
+            message: message::MessageService::new(Arc::clone(core)),
             webhook: webhook::WebhookService::new(Arc::clone(core)),
             audit: audit::AuditService::new(Arc::clone(core)),
             credit: credit::CreditService::new(Arc::clone(core)),

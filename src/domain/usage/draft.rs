@@ -94,7 +94,7 @@ pub fn parse_quantity(field: &str, text: &str) -> Result<Quantity, BadInput> {
 }
 
 /// Control characters are refused, not least because PostgreSQL keeps no text with a zero in it.
-fn text(field: &str, text: String) -> Result<String, BadInput> {
+pub(in crate::domain) fn text(field: &str, text: String) -> Result<String, BadInput> {
     let fits = !text.trim().is_empty() && text.chars().count() <= TEXT_CHARS_MAX;
     if fits && !text.chars().any(char::is_control) {
         return Ok(text);
@@ -119,6 +119,18 @@ fn instant(text: &str, now: Instant, oldest: Option<Instant>) -> Result<Instant,
         )));
     }
     Ok(at)
+}
+
+/// Refuses a time before that calendar begins, and one that is too far ahead of `now`.
+pub(in crate::domain) fn check_moment(field: &str, at: Instant, now: Instant) -> Result<(), BadInput> {
+    let refuse = |accepted: String| Err(BadInput::new(field, at.to_rfc3339(), accepted));
+    if at > now + AHEAD_MAX {
+        return refuse(format!("expected a time before {}", (now + AHEAD_MAX).to_rfc3339()));
+    }
+    if at < beginning() {
+        return refuse(format!("expected a time from {} on", beginning().to_rfc3339()));
+    }
+    Ok(())
 }
 
 /// The calendar that callers may name begins in 2000, in every zone.

@@ -13,7 +13,7 @@ use crate::domain::period::Month;
 use crate::domain::plan::{Assignments, PriceBook};
 use crate::domain::usage::{NewUsage, Outcome, Refusal, UsageRecord};
 use crate::service::core::UnitOfWork;
-use crate::service::{Core, ServiceError};
+use crate::service::{Core, ServiceError, lane};
 use crate::store::usage::{Ground as Zones, Owned, Written};
 use crate::store::{self, StoreError};
 
@@ -34,7 +34,23 @@ pub(super) struct Batch {
 }
 
 /// An outcome for each record of a call.
-pub(super) type Answer = Result<Vec<Outcome>, ServiceError>;
+pub(super) type Answer = lane::Answer<Outcome>;
+
+impl lane::Batch for Batch {
+    type Outcome = Outcome;
+
+    fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    fn size(&self) -> usize {
+        self.items.len()
+    }
+
+    async fn write(core: &Core, batches: Vec<Self>) -> Vec<Answer> {
+        record(core, batches).await
+    }
+}
 
 /// Why a transaction was given up.
 #[derive(Debug)]
@@ -73,7 +89,7 @@ impl From<Overflow> for Failure {
 
 /// Records the batches together; an answer for each, in their order. Where that fails, each is tried once more alone, so that what is
 /// wrong with one is no other's trouble.
-pub(super) async fn record(core: &Core, batches: Vec<Batch>) -> Vec<Answer> {
+async fn record(core: &Core, batches: Vec<Batch>) -> Vec<Answer> {
     match write(core, &batches).await {
         Ok(answers) => answers,
         Err(Failure::NotBegun(error)) => {

@@ -5,7 +5,6 @@
 
 mod correction;
 mod group;
-mod lane;
 mod pricing;
 mod reprice;
 
@@ -13,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::access::Caller;
+use super::lane::Lanes;
 use super::{Core, ServiceError};
 use crate::domain::id::{OrganisationId, UsageRecordId};
 use crate::domain::input::BadInput;
@@ -21,7 +21,6 @@ use crate::domain::usage::{Draft, Outcome, Refusal, UsageRecord};
 use crate::store;
 pub use crate::store::usage::{Filter, Place};
 use group::{Batch, Item};
-use lane::Lanes;
 pub use reprice::Repriced;
 
 /// The most records of one call.
@@ -40,7 +39,7 @@ pub enum Window {
 #[derive(Debug, Clone)]
 pub struct LedgerService {
     core: Arc<Core>,
-    lanes: Arc<Lanes>,
+    lanes: Arc<Lanes<Batch>>,
 }
 
 impl LedgerService {

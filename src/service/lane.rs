@@ -4,14 +4,32 @@
 //! While one transaction is under way the next one gathers, so that the more there is to do, the more is done at once.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::group::{self, Answer, Batch};
+use super::{Core, ServiceError};
 use crate::domain::id::OrganisationId;
-use crate::service::{Core, ServiceError};
+
+/// What an organisation hands in at once, to be written together with what others do.
+pub(super) trait Batch: Debug + Send + Sized + 'static {
+    /// What becomes of one thing in it.
+    type Outcome: Debug + Send + 'static;
+
+    /// Whose it is.
+    fn organisation(&self) -> OrganisationId;
+
+    /// How many things are in it.
+    fn size(&self) -> usize;
+
+    /// Writes batches down in one transaction; an answer for each, in their order, after the commit.
+    fn write(core: &Core, batches: Vec<Self>) -> impl Future<Output = Vec<Answer<Self::Outcome>>> + Send;
+}
+
+/// An outcome for each thing in a batch.
+pub(super) type Answer<O> = Result<Vec<O>, ServiceError>;
 
 /// How many records may wait, in all lanes together.
 const WAITING_MAX: usize = 100_000;
@@ -24,48 +42,48 @@ const LANES_POSTGRES: usize = 4;
 
 /// A call that waits.
 #[derive(Debug)]
-struct Call {
-    batch: Batch,
-    answer: oneshot::Sender<Answer>,
+struct Call<B: Batch> {
+    batch: B,
+    answer: oneshot::Sender<Answer<B::Outcome>>,
     /// Its room in the queue.
     room: OwnedSemaphorePermit,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    calls: VecDeque<Call>,
+#[derive(Debug)]
+struct Waiting<B: Batch> {
+    calls: VecDeque<Call<B>>,
     /// Somebody takes calls out until there are none.
     is_drained: bool,
 }
 
 /// Where calls of some organisations wait.
-#[derive(Debug, Default)]
-struct Lane(Mutex<Waiting>);
+#[derive(Debug)]
+struct Lane<B: Batch>(Mutex<Waiting<B>>);
 
 /// All of the queues. An organisation's calls are in one, in the order of their coming.
 #[derive(Debug)]
-pub(super) struct Lanes {
-    all: Vec<Arc<Lane>>,
+pub(super) struct Lanes<B: Batch> {
+    all: Vec<Arc<Lane<B>>>,
     room: Arc<Semaphore>,
     runtime: Option<Handle>,
 }
 
-impl Lanes {
+impl<B: Batch> Lanes<B> {
     pub(super) fn new(backend: &str) -> Self {
         let count = if backend == "sqlite" { 1 } else { LANES_POSTGRES };
         Self {
-            all: (0..count).map(|_| Arc::default()).collect(),
+            all: (0..count).map(|_| Arc::new(Lane::new())).collect(),
             room: Arc::new(Semaphore::new(WAITING_MAX)),
             runtime: Handle::try_current().ok(),
         }
     }
 
     /// Waits until `batch` is committed.
-    pub(super) async fn record(&self, core: &Arc<Core>, batch: Batch) -> Answer {
-        let size = u32::try_from(batch.items.len()).unwrap_or(u32::MAX);
+    pub(super) async fn record(&self, core: &Arc<Core>, batch: B) -> Answer<B::Outcome> {
+        let size = u32::try_from(batch.size()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(size);
         let room = room.map_err(|_| ServiceError::Busy("too many records wait to be written, try again later"))?;
-        let lane = self.lane(batch.organisation);
+        let lane = self.lane(batch.organisation());
         let (answer, answered) = oneshot::channel();
         if lane.push(Call { batch, answer, room }) {
             let drain = drain(Arc::clone(lane), Arc::clone(core));
@@ -78,7 +96,7 @@ impl Lanes {
         answered.await.unwrap_or_else(|_| Err(ServiceError::Internal("the task that records came to an end".into())))
     }
 
-    fn lane(&self, organisation: OrganisationId) -> &Arc<Lane> {
+    fn lane(&self, organisation: OrganisationId) -> &Arc<Lane<B>> {
         let (_, random) = organisation.uuid().as_u64_pair();
         let lanes = u64::try_from(self.all.len()).unwrap_or(1);
         let index = usize::try_from(random % lanes).unwrap_or(0);
@@ -86,25 +104,29 @@ impl Lanes {
     }
 }
 
-impl Lane {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+impl<B: Batch> Lane<B> {
+    const fn new() -> Self {
+        Self(Mutex::new(Waiting { calls: VecDeque::new(), is_drained: false }))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting<B>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a call; whether somebody has to begin taking them out.
-    fn push(&self, call: Call) -> bool {
+    fn push(&self, call: Call<B>) -> bool {
         let mut waiting = self.waiting();
         waiting.calls.push_back(call);
         !std::mem::replace(&mut waiting.is_drained, true)
     }
 
     /// The calls of the next transaction; none: the taking out is over.
-    fn take(&self) -> Vec<Call> {
+    fn take(&self) -> Vec<Call<B>> {
         let mut waiting = self.waiting();
         let mut taken = Vec::new();
         let mut records = 0;
         while let Some(call) = waiting.calls.pop_front() {
-            records += call.batch.items.len();
+            records += call.batch.size();
             if records > GROUP_MAX && !taken.is_empty() {
                 waiting.calls.push_front(call);
                 break;
@@ -117,12 +139,12 @@ impl Lane {
 }
 
 /// Ends the taking out where it does not end by itself: who waits hears of it, and the next call begins anew.
-struct Guard {
-    lane: Arc<Lane>,
+struct Guard<B: Batch> {
+    lane: Arc<Lane<B>>,
     is_done: bool,
 }
 
-impl Drop for Guard {
+impl<B: Batch> Drop for Guard<B> {
     fn drop(&mut self) {
         if !self.is_done {
             let mut waiting = self.lane.waiting();
@@ -132,7 +154,7 @@ impl Drop for Guard {
     }
 }
 
-async fn drain(lane: Arc<Lane>, core: Arc<Core>) {
+async fn drain<B: Batch>(lane: Arc<Lane<B>>, core: Arc<Core>) {
     let mut guard = Guard { lane, is_done: false };
     loop {
         let calls = guard.lane.take();
@@ -142,7 +164,7 @@ async fn drain(lane: Arc<Lane>, core: Arc<Core>) {
         }
         let (batches, callers): (Vec<_>, Vec<_>) =
             calls.into_iter().map(|call| (call.batch, (call.answer, call.room))).unzip();
-        let answers = group::record(&core, batches).await;
+        let answers = B::write(&core, batches).await;
         for ((caller, room), answer) in callers.into_iter().zip(answers) {
             drop(room);
             // One that went away has its records all the same.
