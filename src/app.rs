@@ -180,7 +180,7 @@ pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
     let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
     let (ledger, invoicing) = (config.ledger, config.invoicing);
     let (scheduling, webhooks) = (config.scheduling, config.webhooks);
-        let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
+    let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock)?))
 }

@@ -151,6 +151,9 @@ fn is_of_gupshup(channel: &Channel) -> bool {
 /// Strangers knock as often as they like, and the log says it once.
 fn warn_once(warned: &AtomicBool, setting: &str) {
     if !warned.swap(true, Ordering::Relaxed) {
-        tracing::warn!(setting, "a webhook of Meta's came and was refused: the setting that it is checked by is missing");
+        tracing::warn!(
+            setting,
+            "a webhook of Meta's came and was refused: the setting that it is checked by is missing"
+        );
     }
 }

@@ -99,7 +99,8 @@ pub async fn list(
 pub async fn list_of_accounts(db: &impl Db, bsp: BspKind, accounts: &[&str]) -> Result<Vec<Channel>, StoreError> {
     let mut channels = Vec::new();
     for batch in accounts.chunks(row::IDS_MAX) {
-        let query = Entity::find().filter(Column::Bsp.eq(bsp.code())).filter(Column::Account.is_in(batch.iter().copied()));
+        let query =
+            Entity::find().filter(Column::Bsp.eq(bsp.code())).filter(Column::Account.is_in(batch.iter().copied()));
         channels.extend(read_all(query.all(db).await?, from_row)?);
     }
     Ok(channels)

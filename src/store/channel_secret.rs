@@ -23,7 +23,8 @@ pub async fn replace(
         hash: hash.to_vec(),
         created_at: now,
     };
-    let on_conflict = OnConflict::column(Column::ChannelId).update_columns([Column::Hash, Column::CreatedAt]).to_owned();
+    let on_conflict =
+        OnConflict::column(Column::ChannelId).update_columns([Column::Hash, Column::CreatedAt]).to_owned();
     row::insert::<_, ActiveModel>(db, vec![row], Some(on_conflict)).await?;
     Ok(())
 }

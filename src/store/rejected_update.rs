@@ -2,9 +2,7 @@
 
 use entity::rejected_update::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
 
 use super::keyset::{Keyset, ReadPage as _, placed};
@@ -43,9 +41,8 @@ pub async fn delete_before(
     before: Instant,
     limit: u64,
 ) -> Result<u64, StoreError> {
-    let whose = Condition::any()
-        .add(Column::OrganisationId.eq(organisation.uuid()))
-        .add(Column::OrganisationId.is_null());
+    let whose =
+        Condition::any().add(Column::OrganisationId.eq(organisation.uuid())).add(Column::OrganisationId.is_null());
     let oldest = Entity::find().select_only().column(Column::Id).filter(whose);
     let oldest = oldest.filter(Column::ReceivedAt.lt(before)).order_by_asc(Column::ReceivedAt).limit(limit);
     let oldest: Vec<Uuid> = oldest.into_tuple().all(db).await?;

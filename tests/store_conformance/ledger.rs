@@ -21,6 +21,7 @@ use wabacus::domain::id::OrganisationId;
 use wabacus::domain::usage::{Draft, Outcome, UsageRecord};
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
+use wabacus::service::webhook::WebhookOptions;
 use wabacus::service::{
     Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
 };
@@ -52,6 +53,7 @@ fn node(store: Store) -> LedgerService {
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
+        webhooks: WebhookOptions::default(),
         invoicing: InvoicingOptions::default(),
         lease: Arc::new(OneNode),
     }))

@@ -136,10 +136,7 @@ mod tests {
             br#"{"object":"whatsapp_business_account","entry":[]}"#,
             "sha256=c84a394cc475525991e78ff16e430b02e47f953877d2af0ade26956ce6f384dc",
         ),
-        (
-            br#"{"n":"caf\u00e9 \/ \u0939"}"#,
-            "sha256=3e4393900d3bf4f196f6f8b56216f379b39b7e15a0a3cff34611565da8d3e9b5",
-        ),
+        (br#"{"n":"caf\u00e9 \/ \u0939"}"#, "sha256=3e4393900d3bf4f196f6f8b56216f379b39b7e15a0a3cff34611565da8d3e9b5"),
     ];
 
     #[test]
