@@ -184,6 +184,7 @@ const RECORDERS: &[Case] = &[
     (r#"backfillUsage(organisationId: "$org", from: "2026-05-02", to: "2026-05-01") { id }"#, "from"),
     (r#"backfillUsage(organisationId: "$org", from: "2026-05-01", to: "") { id }"#, "to"),
     (r#"rotateWebhookSecret(organisationId: "$run") { secret }"#, "organisationId"),
+    (r#"rotateChannelSecret(channelId: "$org") { secret }"#, "channelId"),
     (r#"upsertCustomers(organisationId: "$org", customers: []) { id }"#, "customers"),
     (r#"upsertCustomers(organisationId: "$org", customers: [{ phone: "twelve" }]) { id }"#, "customers[0].phone"),
 ];
