@@ -17,12 +17,18 @@ pub struct Model {
     pub opened_at: DateTimeUtc,
     pub last_activity_at: DateTimeUtc,
     pub expires_at: Option<DateTimeUtc>,
-    /// Told by the sender.
+    /// Told of the conversation itself.
     pub closed_at: Option<DateTimeUtc>,
     /// When it is over, by what is known so far.
     pub closes_at: DateTimeUtc,
     pub first_inbound_at: Option<DateTimeUtc>,
     pub first_response_at: Option<DateTimeUtc>,
+    /// Told of the conversation itself, apart from its messages.
+    pub told_channel_id: Option<Uuid>,
+    /// The same.
+    pub told_opened_at: Option<DateTimeUtc>,
+    /// The same.
+    pub told_response_at: Option<DateTimeUtc>,
     pub updated_at: DateTimeUtc,
 }
 

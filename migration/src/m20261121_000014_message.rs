@@ -29,6 +29,10 @@ impl MigrationTrait for Migration {
             .col(timestamp_with_time_zone("closes_at"))
             .col(timestamp_with_time_zone_null("first_inbound_at"))
             .col(timestamp_with_time_zone_null("first_response_at"))
+            // What was told of the conversation itself, apart from its messages.
+            .col(uuid_null("told_channel_id"))
+            .col(timestamp_with_time_zone_null("told_opened_at"))
+            .col(timestamp_with_time_zone_null("told_response_at"))
             .col(timestamp_with_time_zone("updated_at"))
             .primary_key(Index::create().col("organisation_id").col("external_id"))
             .to_owned();

@@ -4,6 +4,8 @@
 //! everything else that two told differently, the smaller. So no counter, record or snapshot depends on the order of updates.
 
 mod check;
+mod conversation;
+pub mod rollup;
 
 use chrono::{NaiveDate, SubsecRound as _};
 use serde_json::json;
@@ -15,6 +17,7 @@ use super::id::{CampaignId, ChannelId, CustomerId, OrganisationId};
 use super::phone::PhoneNumber;
 use super::recording::Direction;
 use super::usage::{Country, Draft, Refusal, UsageRecord};
+pub use conversation::{Conversation, ConversationTold, ConversationUpdate, OPEN, Talk};
 
 /// The times of a message; each the earliest that was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

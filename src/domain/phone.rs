@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::input::BadInput;
+use super::usage::Country;
 
 /// A number in E.164: a plus sign and 7 to 15 digits, the first of them not zero.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,12 @@ impl PhoneNumber {
     pub fn into_string(self) -> String {
         self.0
     }
+
+    /// The country whose number it is, by the plan of the world's numbers; of a code that several share, by the number itself.
+    pub fn country(&self) -> Option<Country> {
+        let number = phonenumber::parse(None, &self.0).ok()?;
+        Country::from_code(number.country().id()?.as_ref())
+    }
 }
 
 impl fmt::Display for PhoneNumber {
@@ -40,6 +47,22 @@ impl fmt::Display for PhoneNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_of_a_country() {
+        for (number, country) in [
+            ("+919800000001", Some("IN")),
+            ("+60123456789", Some("MY")),
+            ("+6281234567890", Some("ID")),
+            ("+12025550123", Some("US")),
+            ("+14165550123", Some("CA")),
+            ("+447400123456", Some("GB")),
+            ("+9990000000", None),
+        ] {
+            let found = PhoneNumber::parse("phone", number).unwrap().country();
+            assert_eq!(found.as_ref().map(Country::code), country, "{number}");
+        }
+    }
 
     #[test]
     fn a_phone_number_is_kept_in_one_form() {

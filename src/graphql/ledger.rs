@@ -10,7 +10,8 @@ use super::loader;
 use super::scalar::{DateTime, Decimal, int};
 use super::usage_record::UsageRecord;
 use crate::domain::id::{OrganisationId, UsageRecordId};
-use crate::domain::usage::{Draft, Outcome};
+use crate::domain::message;
+use crate::domain::usage::{Draft, Outcome, Refusal};
 use crate::service::ledger::{RECORDS_MAX, Window};
 
 /// What became of a record that was handed in.
@@ -30,56 +31,73 @@ pub(super) enum RecordOutcome {
 
 /// What became of a record that was handed in.
 #[derive(Debug)]
-pub(super) struct RecordResult(pub(super) Outcome);
+pub(super) enum RecordResult {
+    Usage(Outcome),
+    Message(message::Outcome),
+}
 
 /// What became of a record that was handed in.
 #[Object]
 impl RecordResult {
     /// What became of it.
     async fn outcome(&self) -> RecordOutcome {
-        match &self.0 {
-            Outcome::Recorded(_) => RecordOutcome::Recorded,
-            Outcome::Duplicate(_) => RecordOutcome::Duplicate,
-            Outcome::Conflict(_) => RecordOutcome::Conflict,
-            Outcome::Skipped(_) => RecordOutcome::Skipped,
-            Outcome::Rejected(_) => RecordOutcome::Rejected,
+        match self {
+            Self::Usage(Outcome::Recorded(_)) | Self::Message(message::Outcome::Recorded { .. }) => {
+                RecordOutcome::Recorded
+            }
+            Self::Usage(Outcome::Duplicate(_)) | Self::Message(message::Outcome::Duplicate) => RecordOutcome::Duplicate,
+            Self::Usage(Outcome::Conflict(_)) | Self::Message(message::Outcome::Conflict(_)) => RecordOutcome::Conflict,
+            Self::Usage(Outcome::Skipped(_)) => RecordOutcome::Skipped,
+            Self::Usage(Outcome::Rejected(_)) | Self::Message(message::Outcome::Rejected(_)) => RecordOutcome::Rejected,
         }
     }
 
-    /// The record in the ledger: of a duplicate or a conflict the one that was there.
+    /// The record in the ledger: of a duplicate or a conflict the one that was there; of a message the one that it made or changed.
     async fn record(&self, ctx: &Context<'_>) -> Option<Result<UsageRecord>> {
-        match &self.0 {
-            Outcome::Recorded(record) => Some(Ok(UsageRecord(record.as_ref().clone()))),
-            Outcome::Duplicate(id) | Outcome::Conflict(id) => {
+        match self {
+            Self::Usage(Outcome::Recorded(record))
+            | Self::Message(message::Outcome::Recorded { usage: Some(record) }) => {
+                Some(Ok(UsageRecord(record.as_ref().clone())))
+            }
+            Self::Usage(Outcome::Duplicate(id) | Outcome::Conflict(id)) => {
                 Some(loader::usage_record(ctx, *id).await.map(UsageRecord))
             }
-            Outcome::Skipped(_) | Outcome::Rejected(_) => None,
+            Self::Usage(Outcome::Skipped(_) | Outcome::Rejected(_)) | Self::Message(_) => None,
         }
     }
 
     /// Why it was not recorded, for people.
     async fn reason(&self) -> Option<String> {
-        match &self.0 {
-            Outcome::Recorded(_) | Outcome::Duplicate(_) => None,
-            Outcome::Conflict(_) => Some("another content was recorded under the same idempotency key".to_owned()),
-            Outcome::Skipped(reason) => Some(reason.clone()),
-            Outcome::Rejected(refusal) => Some(refusal.to_string()),
+        match self {
+            Self::Usage(Outcome::Conflict(_)) => {
+                Some("another content was recorded under the same idempotency key".to_owned())
+            }
+            Self::Message(message::Outcome::Conflict(mismatch)) => {
+                Some(format!("a message with the same externalId and another {} is known", mismatch.0))
+            }
+            Self::Usage(Outcome::Skipped(reason)) => Some(reason.clone()),
+            Self::Usage(_) | Self::Message(_) => self.refusal().map(ToString::to_string),
         }
     }
 
     /// Why it cannot be recorded, for programs: a code as those of errors.
     async fn code(&self) -> Option<&'static str> {
-        match &self.0 {
-            Outcome::Rejected(refusal) => Some(refusal.code()),
-            Outcome::Recorded(_) | Outcome::Duplicate(_) | Outcome::Conflict(_) | Outcome::Skipped(_) => None,
-        }
+        self.refusal().map(Refusal::code)
     }
 
     /// The field that is wrong, such as `records[3].quantity`.
     async fn field(&self) -> Option<&str> {
-        match &self.0 {
-            Outcome::Rejected(refusal) => Some(refusal.field()),
-            Outcome::Recorded(_) | Outcome::Duplicate(_) | Outcome::Conflict(_) | Outcome::Skipped(_) => None,
+        self.refusal().map(Refusal::field)
+    }
+}
+
+impl RecordResult {
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Usage(Outcome::Rejected(refusal)) | Self::Message(message::Outcome::Rejected(refusal)) => {
+                Some(refusal)
+            }
+            Self::Usage(_) | Self::Message(_) => None,
         }
     }
 }
@@ -158,7 +176,7 @@ impl LedgerMutation {
         let organisation = access.organisation_to_record("organisationId", organisation_id.as_ref())?;
         let drafts = records.into_iter().enumerate().map(|(index, record)| record.draft(index)).collect();
         let outcomes = access.services.ledger.record(access.caller, organisation, drafts, Window::Live).await?;
-        Ok(outcomes.into_iter().map(RecordResult).collect())
+        Ok(outcomes.into_iter().map(RecordResult::Usage).collect())
     }
 
     /// Says what the quantity of a record should have been. The answer is a record that holds the difference, on the next invoice where

@@ -13,6 +13,7 @@ mod invoice;
 mod job_run;
 mod ledger;
 mod loader;
+mod message;
 mod node;
 mod organisation;
 mod period_usage;

@@ -157,7 +157,7 @@ macro_rules! said {
 async fn record(ctx: &Context<'_>, organisation_id: Option<&ID>, ruling: Ruling) -> Result<RecordResult> {
     let access = access::recorder(ctx)?;
     let organisation = access.organisation_to_record("organisationId", organisation_id)?;
-    Ok(RecordResult(access.services.recording.record(access.caller, organisation, ruling).await?))
+    Ok(RecordResult::Usage(access.services.recording.record(access.caller, organisation, ruling).await?))
 }
 
 #[derive(Debug, Default)]
@@ -225,6 +225,6 @@ impl RecordingMutation {
         let said = said!("response", response, None);
         let response = LlmResponse { said, customer_phone: response.customer_phone, text: response.text };
         let outcome = access.services.recording.record_llm_response(access.caller, organisation, response).await?;
-        Ok(RecordResult(outcome))
+        Ok(RecordResult::Usage(outcome))
     }
 }

@@ -54,6 +54,11 @@ impl DateTime {
 
     /// The instant that the argument `field` holds.
     pub(super) fn read(&self, field: &str) -> Result<Instant> {
+        Ok(self.instant(field)?)
+    }
+
+    /// The same where a refusal is one of many answers.
+    pub(super) fn instant(&self, field: &str) -> Result<Instant, BadInput> {
         let instant = chrono::DateTime::parse_from_rfc3339(&self.0)
             .map_err(|_| BadInput::new(field, &self.0, "expected an instant such as 2026-06-05T02:00:00.000Z"))?;
         Ok(instant.to_utc())

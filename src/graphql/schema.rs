@@ -12,6 +12,7 @@ use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
 use super::loader;
+use super::message::MessageMutation;
 use super::node::NodeQuery;
 use super::organisation::{Organisation, OrganisationMutation, OrganisationQuery, OrganisationTotal};
 use super::plan::{PlanMutation, PlanQuery};
@@ -59,6 +60,7 @@ pub struct Mutation(
     RecordingMutation,
     WebhookMutation,
     LedgerMutation,
+    MessageMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on

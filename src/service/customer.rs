@@ -1,13 +1,14 @@
 //! Customers: told to the program by those who talk to them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::access::Caller;
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, message};
 use crate::domain::customer::{Customer, CustomerDraft, NewCustomer};
 use crate::domain::id::{CustomerId, OrganisationId};
 use crate::domain::input::BadInput;
+use crate::domain::message::rollup::Deltas;
 use crate::domain::phone::PhoneNumber;
 use crate::store;
 
@@ -50,9 +51,17 @@ impl CustomerService {
         let (phones, customers): (Vec<_>, Vec<_>) = told.into_iter().unzip();
 
         let work = self.core.begin().await?;
-        store::organisation::find(work.tx(), organisation).await?.ok_or(ServiceError::NotFound("organisation"))?;
+        store::message::hold(work.tx(), &BTreeSet::from([organisation])).await?;
+        let owner = store::organisation::find(work.tx(), organisation).await?;
+        let zone = owner.ok_or(ServiceError::NotFound("organisation"))?.time_zone;
         store::customer::upsert(work.tx(), organisation, &customers, work.now()).await?;
         let found = store::customer::find_by_phone(work.tx(), organisation, &phones).await?;
+        // Who is told of is a contact of the organisation from today on, if not since earlier.
+        let today = zone.date(work.now());
+        let dates = found.iter().map(|customer| ((None, customer.id), today)).collect();
+        let mut deltas = Deltas::default();
+        message::contact::meet(work.tx(), organisation, dates, &mut deltas).await?;
+        store::message::rollup::apply(work.tx(), &deltas).await?;
         work.commit().await?;
         let found: HashMap<_, _> = found.into_iter().map(|customer| (customer.phone.clone(), customer)).collect();
         Ok(order.iter().filter_map(|phone| found.get(phone).cloned()).collect())

@@ -35,6 +35,29 @@ pub async fn upsert(
     Ok(())
 }
 
+/// Makes customers that nobody has told of, or gives a name to those who have none; nothing else of them changes. Each number at most once,
+/// with the id that a new one gets.
+///
+/// Sorted by number, so that two who write the same customers do not wait for each other in a circle.
+pub async fn meet(
+    db: &impl Db,
+    organisation: OrganisationId,
+    people: &[(CustomerId, NewCustomer)],
+    now: Instant,
+) -> Result<(), StoreError> {
+    let row =
+        |(id, customer): &(CustomerId, NewCustomer)| Model { id: id.uuid(), ..to_row(organisation, customer, now) };
+    let mut rows: Vec<_> = people.iter().map(row).collect();
+    rows.sort_unstable_by(|one, other| one.phone.cmp(&other.phone));
+    let known = [Expr::col((Entity, Column::Name)), Expr::col((Alias::new("excluded"), Column::Name))];
+    let on_conflict = OnConflict::columns([Column::OrganisationId, Column::Phone])
+        .value(Column::Name, Expr::from(Func::coalesce(known)))
+        .update_column(Column::UpdatedAt)
+        .to_owned();
+    row::insert::<_, ActiveModel>(db, rows, Some(on_conflict)).await?;
+    Ok(())
+}
+
 /// The organisation's customers with these numbers, in no particular order.
 pub async fn find_by_phone(
     db: &impl Db,

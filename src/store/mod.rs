@@ -19,6 +19,7 @@ pub mod invoice_usage;
 pub mod job_run;
 mod keyset;
 pub mod lease;
+pub mod message;
 pub mod organisation;
 pub mod plan;
 pub mod rejected_update;

@@ -10,7 +10,7 @@ fn at(seconds: i64) -> Instant {
     Instant::from_timestamp(START + seconds, 0).unwrap()
 }
 
-fn told(life: Life) -> Message {
+pub(super) fn told(life: Life) -> Message {
     let id = |byte: u8| uuid::Uuid::from_bytes([byte; 16]);
     Message {
         organisation_id: OrganisationId::from_uuid(id(1)),
@@ -27,7 +27,7 @@ fn told(life: Life) -> Message {
     }
 }
 
-fn both(one: Message, other: Message) -> Message {
+pub(super) fn both(one: Message, other: Message) -> Message {
     one.absorb(other, |at| at.date_naive()).unwrap()
 }
 
@@ -65,7 +65,7 @@ fn another_customer_is_another_message() {
     assert_eq!(one.absorb(other, |at| at.date_naive()), Err(Mismatch("direction")));
 }
 
-fn any_update() -> impl Strategy<Value = Message> {
+pub(super) fn any_update() -> impl Strategy<Value = Message> {
     let time = || proptest::option::of(0..200_000_i64);
     let pricing = proptest::option::of(prop_oneof![Just("regular"), Just("free_entry_point")]);
     (0..200_000_i64, time(), time(), time(), time(), time(), pricing).prop_map(

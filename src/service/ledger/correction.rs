@@ -140,10 +140,7 @@ impl LedgerService {
         let mut change = Change::default();
         change.add(&record).map_err(overflow)?;
         store::usage::insert(work.tx(), &[&record]).await?;
-        store::rollup::apply(work.tx(), &change.rollups).await?;
-        for (organisation, fact) in change.facts() {
-            work.say(organisation, fact);
-        }
+        change.apply(&mut work).await?;
         let (action, target) = (if voids { "voidUsage" } else { "amendUsage" }, first.id.to_string());
         let reason = record.correction.as_ref().map(|correction| &correction.reason);
         let details = json!({ "quantity": quantity, "reason": reason });

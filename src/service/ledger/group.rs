@@ -54,7 +54,7 @@ impl lane::Batch for Batch {
 
 /// Why a transaction was given up.
 #[derive(Debug)]
-enum Failure {
+pub(in crate::service) enum Failure {
     /// The database did not even let it begin.
     NotBegun(ServiceError),
     /// A counter no longer fits.
@@ -142,17 +142,17 @@ fn too_much(item: &Item) -> Outcome {
 }
 
 /// What the records stand on, as this transaction sees it.
-struct Ground {
+pub(super) struct Ground {
     zones: Zones,
     plans: HashMap<OrganisationId, Assignments>,
-    closed: HashMap<OrganisationId, BTreeSet<Month>>,
+    pub(super) closed: HashMap<OrganisationId, BTreeSet<Month>>,
     prices: Arc<PriceBook>,
     channels: HashMap<ChannelId, Channel>,
     customers: Owned<CustomerId>,
 }
 
 impl Ground {
-    async fn lay(core: &Core, work: &UnitOfWork<'_>, batches: &[Batch]) -> Result<Self, Failure> {
+    pub(super) async fn lay(core: &Core, work: &UnitOfWork<'_>, batches: &[Batch]) -> Result<Self, Failure> {
         let tx = work.tx();
         let organisations: BTreeSet<_> = batches.iter().map(|batch| batch.organisation).collect();
         let zones = store::usage::ground(tx, &organisations).await?;
@@ -174,7 +174,7 @@ impl Ground {
     }
 
     /// The record that an item becomes if its key is free, or why it cannot be one.
-    fn make(&self, organisation: OrganisationId, item: &Item, now: Instant) -> Result<UsageRecord, Refusal> {
+    pub(super) fn make(&self, organisation: OrganisationId, item: &Item, now: Instant) -> Result<UsageRecord, Refusal> {
         let Item { field, usage, hash } = item;
         self.check_channel(organisation, item)?;
         if usage.customer_id.is_some_and(|id| self.customers.get(&id) != Some(&organisation)) {
@@ -300,21 +300,29 @@ impl Group {
 async fn write(core: &Core, batches: &[Batch]) -> Result<Vec<Answer>, Failure> {
     let mut work = core.begin().await.map_err(Failure::NotBegun)?;
     let ground = Ground::lay(core, &work, batches).await?;
-    let group = Group::gather(&ground, batches, work.now());
+    let mut change = Change::default();
+    let answers = insert(&work, &ground, batches, &mut change).await?;
+    change.apply(&mut work).await?;
+    work.commit().await?;
+    Ok(answers)
+}
+
+/// Writes the batches' records within a transaction, and notes what they change; an answer for each batch, in their order.
+pub(super) async fn insert(
+    work: &UnitOfWork<'_>,
+    ground: &Ground,
+    batches: &[Batch],
+    change: &mut Change,
+) -> Result<Vec<Answer>, Failure> {
+    let group = Group::gather(ground, batches, work.now());
     let mut sorted: Vec<_> = group.records.iter().collect();
     sorted
         .sort_unstable_by(|a, b| (a.organisation_id, &a.idempotency_key).cmp(&(b.organisation_id, &b.idempotency_key)));
     let written = store::usage::insert(work.tx(), &sorted).await?;
-    let mut change = Change::default();
     for record in &group.records {
         if written.taken(record.organisation_id, &record.idempotency_key).is_none() {
             change.add(record)?;
         }
     }
-    store::rollup::apply(work.tx(), &change.rollups).await?;
-    for (organisation, fact) in change.facts() {
-        work.say(organisation, fact);
-    }
-    work.commit().await?;
     Ok(group.answers(batches, &written))
 }

@@ -3,6 +3,7 @@
 //! What is recorded at the same time shares a transaction, and each call is answered after its commit. A record is in once however often
 //! it is sent, and its counters change in the transaction that writes it.
 
+mod beside;
 mod correction;
 mod group;
 mod pricing;
@@ -20,6 +21,8 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::usage::{Draft, Outcome, Refusal, UsageRecord};
 use crate::store;
 pub use crate::store::usage::{Filter, Place};
+pub(super) use beside::{Entered, Entry, enter};
+pub(super) use group::Failure;
 use group::{Batch, Item};
 pub use reprice::Repriced;
 

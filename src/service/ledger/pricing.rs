@@ -13,6 +13,8 @@ use crate::domain::plan::{Assignments, PriceBook};
 use crate::domain::quantity::Quantity;
 use crate::domain::rollup::Rollups;
 use crate::domain::usage::{Resource, UsageRecord};
+use crate::service::core::UnitOfWork;
+use crate::store::{self, StoreError};
 
 /// What a record is stamped with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,7 +60,7 @@ pub(super) fn billing_month(closed: Option<&BTreeSet<Month>>, date: NaiveDate) -
 /// What records change: the counters, and what is told of it.
 #[derive(Debug, Default)]
 pub(super) struct Change {
-    pub(super) rollups: Rollups,
+    rollups: Rollups,
     /// By organisation: the kinds, and the resources that have no price.
     told: BTreeMap<OrganisationId, (BTreeSet<crate::domain::channel::ChannelKind>, BTreeSet<String>)>,
 }
@@ -79,12 +81,25 @@ impl Change {
     pub(super) fn replace(&mut self, before: &UsageRecord, now: &UsageRecord) -> Result<(), Overflow> {
         self.rollups.remove(before)?;
         self.rollups.add(now)?;
-        self.told.entry(now.organisation_id).or_default().0.insert(now.resource.kind);
+        let (kinds, unpriced) = self.told.entry(now.organisation_id).or_default();
+        kinds.insert(now.resource.kind);
+        if now.rate_id.is_none() && before.rate_id.is_some() {
+            unpriced.insert(format!("{}/{}", now.resource.kind, now.resource.resource_type));
+        }
+        Ok(())
+    }
+
+    /// Writes the counters within a transaction, and says what changed.
+    pub(super) async fn apply(&self, work: &mut UnitOfWork<'_>) -> Result<(), StoreError> {
+        store::rollup::apply(work.tx(), &self.rollups).await?;
+        for (organisation, fact) in self.facts() {
+            work.say(organisation, fact);
+        }
         Ok(())
     }
 
     /// The facts, once for each organisation.
-    pub(super) fn facts(&self) -> impl Iterator<Item = (OrganisationId, Fact)> {
+    fn facts(&self) -> impl Iterator<Item = (OrganisationId, Fact)> {
         self.told.iter().flat_map(|(organisation, (kinds, unpriced))| {
             let changed = Fact::UsageChanged { kinds: kinds.iter().copied().collect() };
             let resources: Vec<_> = unpriced.iter().cloned().collect();

@@ -113,10 +113,7 @@ impl LedgerService {
             let changed = store::usage::set_price(tx, organisation, &ids, rate, (unit_price, cost), month).await?;
             repriced.priced += i64::try_from(changed).unwrap_or(i64::MAX);
         }
-        store::rollup::apply(tx, &change.rollups).await?;
-        for (organisation, fact) in change.facts() {
-            work.say(organisation, fact);
-        }
+        change.apply(&mut work).await?;
         work.commit().await?;
         Ok(Some(last))
     }

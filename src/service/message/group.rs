@@ -1,9 +1,18 @@
-//! One transaction for what many calls tell of messages.
+//! One transaction for what many calls tell of messages: joined with what is known, written down, counted, made usage, told of.
 
-use crate::domain::id::OrganisationId;
+use chrono::NaiveDate;
+
+use super::intake::{Ground, Intake};
+use super::{Touched, contact, conversation};
+use crate::domain::event::Fact;
+use crate::domain::id::{ChannelId, OrganisationId};
+use crate::domain::message::rollup::Deltas;
 use crate::domain::message::{Outcome, Update};
+use crate::service::core::UnitOfWork;
 use crate::service::lane::{self, Answer};
+use crate::service::ledger::{self, Entered, Failure, Window};
 use crate::service::{Core, ServiceError};
+use crate::store;
 
 /// The checked updates of a call.
 #[derive(Debug)]
@@ -23,7 +32,131 @@ impl lane::Batch for Batch {
         self.updates.len()
     }
 
-    async fn write(_core: &Core, batches: Vec<Self>) -> Vec<Answer<Outcome>> {
-        batches.iter().map(|_| Err(ServiceError::Busy("messages are not taken in yet"))).collect()
+    /// Where the transaction fails, each batch is tried once more alone, so that what is wrong with one is no other's trouble.
+    async fn write(core: &Core, batches: Vec<Self>) -> Vec<Answer<Outcome>> {
+        match take_in(core, &batches, Usage::Recorded).await {
+            Ok(answers) => answers,
+            Err(Failure::NotBegun(error)) => {
+                let reason = error.to_string();
+                tracing::warn!(%error, calls = batches.len(), "messages cannot be taken in");
+                batches.iter().map(|_| Err(ServiceError::Unavailable(reason.clone().into()))).collect()
+            }
+            Err(failure @ (Failure::Overflow | Failure::Other(_))) => {
+                if batches.len() > 1 {
+                    tracing::warn!(?failure, calls = batches.len(), "a shared transaction failed, its calls go alone");
+                }
+                let mut answers = Vec::with_capacity(batches.len());
+                for batch in batches {
+                    answers.push(alone(core, batch).await);
+                }
+                answers
+            }
+        }
+    }
+}
+
+/// Whether messages become usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Usage {
+    Recorded,
+    /// A counter of the ledger would overflow; the messages are kept all the same.
+    LeftOut,
+}
+
+async fn alone(core: &Core, batch: Batch) -> Answer<Outcome> {
+    let organisation = batch.organisation;
+    match take_in(core, std::slice::from_ref(&batch), Usage::Recorded).await {
+        Ok(mut answers) => answers.pop().unwrap_or_else(|| Ok(Vec::new())),
+        Err(Failure::NotBegun(error) | Failure::Other(error)) => Err(error),
+        // Somewhere in it is too much usage. The updates go one by one, and what no longer fits becomes no record.
+        Err(Failure::Overflow) => {
+            let mut outcomes = Vec::with_capacity(batch.updates.len());
+            for update in batch.updates {
+                let single = [Batch { organisation, updates: vec![update] }];
+                let mut answers = take_in(core, &single, Usage::Recorded).await;
+                if matches!(answers, Err(Failure::Overflow)) {
+                    tracing::warn!(organisation.id = %organisation, "a message is kept without its usage, which is too much to be counted");
+                    answers = take_in(core, &single, Usage::LeftOut).await;
+                }
+                match answers {
+                    Ok(answers) => {
+                        for answer in answers {
+                            outcomes.extend(answer?);
+                        }
+                    }
+                    Err(Failure::NotBegun(error) | Failure::Other(error)) => return Err(error),
+                    Err(Failure::Overflow) => return Err(store::StoreError::Overflow.into()),
+                }
+            }
+            Ok(outcomes)
+        }
+    }
+}
+
+async fn take_in(core: &Core, batches: &[Batch], usage: Usage) -> Result<Vec<Answer<Outcome>>, Failure> {
+    let mut work = core.begin().await.map_err(Failure::NotBegun)?;
+    let ground = Ground::lay(&work, batches).await?;
+    let mut intake = Intake::gather(&ground, batches, work.now());
+    if intake.is_nothing() {
+        return Ok(intake.answers());
+    }
+    let mut deltas = Deltas::default();
+    write_down(&work, &ground, &intake, &mut deltas).await?;
+    if usage == Usage::Recorded {
+        let (entries, places): (Vec<_>, Vec<_>) = intake.entries(&ground).into_iter().unzip();
+        let entered =
+            if entries.is_empty() { Vec::new() } else { ledger::enter(core, &mut work, entries, Window::Live).await? };
+        for (place, entered) in places.into_iter().zip(entered) {
+            if let Entered::Made(record) | Entered::Restated(record) = entered {
+                intake.attach(place, record);
+            }
+        }
+    }
+    let (channels, dates) = (intake.channels(), intake.dates());
+    tell(&mut work, &deltas, channels, dates);
+    work.commit().await?;
+    Ok(intake.answers())
+}
+
+/// Writes messages, people, conversations and counters.
+async fn write_down(
+    work: &UnitOfWork<'_>,
+    ground: &Ground,
+    intake: &Intake,
+    deltas: &mut Deltas,
+) -> Result<(), Failure> {
+    let (tx, now) = (work.tx(), work.now());
+    for (organisation, people) in intake.people(ground) {
+        store::customer::meet(tx, organisation, &people, now).await?;
+    }
+    store::message::upsert(tx, &intake.changed(), now).await?;
+    intake.count(deltas);
+    for (organisation, dates) in intake.contacts() {
+        contact::meet(tx, organisation, dates, deltas).await?;
+    }
+    for (organisation, touched) in intake.conversations() {
+        let Some(zone) = ground.zone(organisation) else { continue };
+        conversation::remake(work, organisation, zone, &touched, deltas).await?;
+    }
+    let settled = std::mem::take(deltas).settled();
+    store::message::rollup::apply(tx, &settled).await?;
+    *deltas = settled;
+    Ok(())
+}
+
+/// Says which channels and days changed, once for each organisation.
+pub(super) fn tell(
+    work: &mut UnitOfWork<'_>,
+    deltas: &Deltas,
+    mut channels: Touched<ChannelId>,
+    mut dates: Touched<NaiveDate>,
+) {
+    for key in deltas.days.keys() {
+        channels.entry(key.organisation_id).or_default().extend(key.channel_id);
+        dates.entry(key.organisation_id).or_default().insert(key.date);
+    }
+    for (organisation, channels) in channels {
+        let dates = dates.remove(&organisation).unwrap_or_default().into_iter().collect();
+        work.say(organisation, Fact::MessagesChanged { channels: channels.into_iter().collect(), dates });
     }
 }

@@ -3,8 +3,13 @@
 //! What is told at the same time shares a transaction, and each call is answered after its commit. Any order and any repetition of what is
 //! told come to the same messages, counters and usage records.
 
+mod backfill;
+pub(super) mod contact;
+mod conversation;
 mod group;
+mod intake;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::access::Caller;
@@ -13,10 +18,15 @@ use super::{Core, ServiceError};
 use crate::domain::id::OrganisationId;
 use crate::domain::input::BadInput;
 use crate::domain::message::{Outcome, Update};
+pub(super) use backfill::{MadeUp, make_up};
+pub use conversation::CONVERSATIONS_MAX;
 use group::Batch;
 
 /// The most messages, or updates of them, in one call.
 pub const MESSAGES_MAX: usize = 1_000;
+
+/// Things of organisations that something changed about.
+type Touched<T> = BTreeMap<OrganisationId, BTreeSet<T>>;
 
 /// Takes in what is told of messages.
 #[derive(Debug, Clone)]

@@ -26,6 +26,37 @@ pub async fn lock(
     query.one(tx).await?.map(from_row).transpose()
 }
 
+/// The organisation's records under these keys, held until the transaction ends.
+///
+/// In the order in which [`unpriced`] holds them, so that two who hold the same records do not wait for each other in a circle.
+pub async fn hold_by_key(
+    tx: &Transaction,
+    organisation: OrganisationId,
+    keys: &[&str],
+) -> Result<Vec<UsageRecord>, StoreError> {
+    let mut records = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(row::IDS_MAX) {
+        let query = Entity::find()
+            .filter(Column::OrganisationId.eq(organisation.uuid()))
+            .filter(Column::IdempotencyKey.is_in(keys.iter().copied()))
+            .order_by_asc(Column::OccurredAt)
+            .order_by_asc(Column::Id);
+        records.extend(read_all(query.lock_exclusive().all(tx).await?, from_row)?);
+    }
+    Ok(records)
+}
+
+/// Which of these records were corrected or taken away, whosever they are.
+pub async fn corrected(db: &impl Db, ids: &[UsageRecordId]) -> Result<HashSet<UsageRecordId>, StoreError> {
+    let mut corrected = HashSet::new();
+    for ids in ids.chunks(row::IDS_MAX) {
+        let query = Entity::find().filter(Column::Amends.is_in(ids.iter().map(|id| id.uuid())));
+        let rows: Vec<uuid::Uuid> = query.select_only().column(Column::Amends).into_tuple().all(db).await?;
+        corrected.extend(rows.into_iter().map(UsageRecordId::from_uuid));
+    }
+    Ok(corrected)
+}
+
 /// Records and everything that corrects them: each first record before its corrections, these in the order of their making.
 pub async fn family(
     db: &impl Db,

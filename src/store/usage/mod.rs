@@ -6,8 +6,8 @@ mod list;
 mod record;
 mod write;
 
-pub use correction::{family, lock, unpriced, voided};
+pub use correction::{corrected, family, hold_by_key, lock, unpriced, voided};
 pub use ground::{Ground, Owned, closed_months, customers, ground};
 pub use list::{Filter, Place, page};
 pub use record::{find_any, find_many};
-pub use write::{Taken, Written, insert, set_price};
+pub use write::{Taken, Written, insert, restate, set_price};

@@ -9,10 +9,11 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, QuerySelect as _, Statement, Value};
 
 use super::record::{COLUMN_COUNT, COLUMNS, read_hash, values};
+use crate::domain::account_usage::UsageCategory;
 use crate::domain::id::{OrganisationId, RateId, UsageRecordId};
 use crate::domain::money::Money;
 use crate::domain::period::Month;
-use crate::domain::usage::UsageRecord;
+use crate::domain::usage::{Country, UsageRecord};
 use crate::store::row::{IDS_MAX, ROWS_MAX};
 use crate::store::{Db as _, StoreError, Transaction};
 
@@ -166,6 +167,30 @@ pub async fn set_price(
         changed += done.rows_affected;
     }
     Ok(changed)
+}
+
+/// Writes what a record says now over what it said, its identity, its key and whom it is of left as they are. Its counters are the
+/// caller's to change.
+pub async fn restate(tx: &Transaction, record: &UsageRecord) -> Result<(), StoreError> {
+    let resource = &record.resource;
+    Entity::update_many()
+        .col_expr(Column::ContentHash, Expr::value(record.content_hash.to_vec()))
+        .col_expr(Column::ResourceType, Expr::value(resource.resource_type.code()))
+        .col_expr(Column::Category, Expr::value(resource.category.map_or("", UsageCategory::code)))
+        .col_expr(Column::Country, Expr::value(resource.country.as_ref().map_or("", Country::code)))
+        .col_expr(Column::RateId, Expr::value(record.rate_id.map(RateId::uuid)))
+        .col_expr(Column::UnitPriceNanos, Expr::value(record.unit_price.map(Money::nanos)))
+        .col_expr(Column::CostNanos, Expr::value(record.cost.map(Money::nanos)))
+        .col_expr(Column::OccurredAt, Expr::value(record.occurred_at))
+        .col_expr(Column::Date, Expr::value(record.date))
+        .col_expr(Column::Hour, Expr::value(i16::from(record.hour)))
+        .col_expr(Column::BillingMonth, Expr::value(record.billing_month.first_day()))
+        .col_expr(Column::Metadata, Expr::value(record.metadata.clone()))
+        .filter(Column::OrganisationId.eq(record.organisation_id.uuid()))
+        .filter(Column::Id.eq(record.id.uuid()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 #[cfg(test)]
