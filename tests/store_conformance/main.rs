@@ -26,3 +26,4 @@ mod plan;
 mod rollup;
 mod schedule;
 mod token;
+mod webhook;
