@@ -12,6 +12,7 @@ use crate::bus::LocalBus;
 use crate::cache::LocalCache;
 use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
+use crate::domain::snapshot::SnapshotType;
 use crate::graphql::{self, Schema};
 use crate::http::auth::{AuthFault, Authenticate};
 pub use crate::http::health::RenderMetrics;
@@ -20,7 +21,7 @@ use crate::http::server;
 use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
 use crate::service::access::AccessService;
 use crate::service::dispatch::DispatchService;
-use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions};
+use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots};
 use crate::service::wake::SchedulerView as _;
 use crate::service::webhook::WebhookOptions;
 use crate::service::{
@@ -204,7 +205,8 @@ fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc
 /// The kinds of jobs that this program can run; a new kind is a file in `service::job` and a line here.
 fn jobs(usage_lookback_days: u32, retention: RetentionOptions) -> Registry {
     let registry = Registry::default().with(DailyUsage::new(usage_lookback_days)).with(Backfill);
-    registry.with(Retention::new(retention)).with(InvoiceClose::default())
+    let registry = registry.with(Retention::new(retention)).with(InvoiceClose::default());
+    SnapshotType::ALL.iter().fold(registry, |registry, kind| registry.with(TakeSnapshots::new(*kind)))
 }
 
 /// Tells `http` whose token it is.

@@ -97,6 +97,11 @@ impl Zone {
         self.span(month.first_day(), month.last_day())
     }
 
+    /// The local days of `range`.
+    pub fn range(self, range: DateRange) -> Period {
+        self.span(range.from, range.to)
+    }
+
     /// From the first instant of `from` to the first instant of the day after `to`.
     fn span(self, from: NaiveDate, to: NaiveDate) -> Period {
         let end = to.succ_opt().map_or(DateTime::<chrono::Utc>::MAX_UTC, |next| self.midnight(next));
@@ -130,7 +135,7 @@ impl<'de> Deserialize<'de> for Zone {
 }
 
 /// A span of time, `[start, end)`: an event at `end` belongs to the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Period {
     /// The first instant of it.
     pub start: Instant,

@@ -213,7 +213,7 @@ impl fmt::Display for Percent {
 }
 
 /// The quotient, rounded half away from zero; `denominator` is above zero.
-fn rounded_ratio(numerator: i128, denominator: i128) -> Option<i64> {
+pub(super) fn rounded_ratio(numerator: i128, denominator: i128) -> Option<i64> {
     let half = (denominator / 2).checked_mul(numerator.signum())?;
     // An odd denominator has no middle that could be met, and an even one has it exactly.
     i64::try_from(numerator.checked_add(half)?.checked_div(denominator)?).ok()

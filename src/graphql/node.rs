@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::access;
 use super::audit::AuditEntry;
+use super::campaign::Campaign;
 use super::channel::Channel;
 use super::customer::Customer;
 use super::error::{Fault, Result};
@@ -13,6 +14,7 @@ use super::job_run::JobRun;
 use super::organisation::Organisation;
 use super::plan::{self, Plan, Rate};
 use super::schedule::ScheduledJob;
+use super::snapshot::Snapshot;
 use super::token::Token;
 use super::usage_record::UsageRecord;
 use crate::domain::audit;
@@ -35,7 +37,9 @@ pub(super) enum Node {
     Invoice(Invoice),
     InvoiceLine(InvoiceLine),
     Customer(Customer),
+    Campaign(Campaign),
     UsageRecord(UsageRecord),
+    Snapshot(Snapshot),
 }
 
 #[derive(Debug, Default)]
@@ -87,11 +91,19 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             found.map(|found| Node::from(AuditEntry(found))).ok_or_else(|| Fault::not_found("audit entry"))
         }
         // A payload is reached through the day that was taken from it.
-        AnyId::CampaignId(_) | AnyId::SnapshotId(_) | AnyId::RejectedUpdateId(_) => Err(Fault::not_found("node")),
+        AnyId::RejectedUpdateId(_) => Err(Fault::not_found("node")),
         AnyId::PayloadId(_) => Err(Fault::not_found("node")),
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)
+        }
+        AnyId::CampaignId(id) => {
+            let found = services.campaign.find(id).await?;
+            access.seen("campaign", found, |found| found.organisation_id).map(Campaign).map(Node::from)
+        }
+        AnyId::SnapshotId(id) => {
+            let found = services.snapshot.find(id).await?;
+            access.seen("snapshot", found, |found| found.organisation_id).map(Snapshot).map(Node::from)
         }
         AnyId::PlanId(id) => plan::by_id(&access, id).await.map(Node::from),
         AnyId::RateId(id) => plan::rate_by_id(&access, id).await.map(Node::from),

@@ -6,6 +6,7 @@ use chrono::{NaiveDate, SecondsFormat};
 use super::error::{Fault, Result};
 use crate::domain::clock::Instant;
 use crate::domain::input::BadInput;
+use crate::domain::metric::{MetricValue, Rate};
 use crate::domain::money::Money;
 use crate::domain::period;
 use crate::domain::quantity::Quantity;
@@ -160,6 +161,18 @@ impl Decimal {
     /// The text as it was sent.
     pub(super) fn into_text(self) -> String {
         self.0
+    }
+}
+
+impl From<Rate> for Decimal {
+    fn from(rate: Rate) -> Self {
+        Self(rate.to_string())
+    }
+}
+
+impl From<MetricValue> for Decimal {
+    fn from(value: MetricValue) -> Self {
+        Self(value.to_string())
     }
 }
 

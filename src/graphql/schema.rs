@@ -4,13 +4,15 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBu
 
 use super::account_usage::AccountUsageMutation;
 use super::audit::{AuditEntry, AuditQuery};
+use super::campaign::{Campaign, CampaignMutation};
 use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
-use super::customer::CustomerMutation;
+use super::customer::{Customer, CustomerMutation};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
+use super::live::{LiveMutation, LiveSubscription};
 use super::loader;
 use super::message::MessageMutation;
 use super::node::NodeQuery;
@@ -20,6 +22,7 @@ use super::plan_preview::PlanPreviewQuery;
 use super::recording::RecordingMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery, ScheduledJob};
 use super::scheduler::SchedulerQuery;
+use super::snapshot::{SnapshotMutation, SnapshotQuery, SnapshotSubscription};
 use super::subscription::EventSubscription;
 use super::token::{Token, TokenMutation, TokenQuery};
 use super::usage_record::UsageRecord;
@@ -42,6 +45,7 @@ pub struct Query(
     TokenQuery,
     AuditQuery,
     WebhookQuery,
+    SnapshotQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -57,16 +61,19 @@ pub struct Mutation(
     CreditMutation,
     InvoiceMutation,
     CustomerMutation,
+    CampaignMutation,
+    LiveMutation,
     RecordingMutation,
     WebhookMutation,
     LedgerMutation,
+    SnapshotMutation,
     MessageMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription);
+pub struct Subscription(EventSubscription, SnapshotSubscription, LiveSubscription);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -119,6 +126,8 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<CreditEntry>>("A page of what happened to credits.")
         .override_output_type_description::<Connection<Invoice>>("A page of invoices.")
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
+        .override_output_type_description::<Connection<Customer>>("A page of customers.")
+        .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
 }
 
 /// The schema over `services`.

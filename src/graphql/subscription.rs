@@ -22,9 +22,9 @@ use crate::service::event::Follow;
 
 /// Where an event stands in the log that is followed, and when it happened.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    cursor: Cursor,
-    at: crate::domain::clock::Instant,
+pub(super) struct Place {
+    pub(super) cursor: Cursor,
+    pub(super) at: crate::domain::clock::Instant,
 }
 
 /// Days of a channel that were written with another content than before.
@@ -266,7 +266,7 @@ impl EventSubscription {
 
 /// The events of one kind with their places, as long as the caller's token works. It ends after the first fault: whoever comes back
 /// with the cursor of the last event has missed nothing.
-async fn watch(
+pub(super) async fn watch(
     access: Access<'_>,
     follow: Follow,
     after: Option<&str>,

@@ -6,8 +6,9 @@ use std::time::Duration;
 use log::LevelFilter;
 use migration::Migrator;
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
-    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
+    AccessMode, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    RuntimeErr, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions,
+    TransactionTrait as _,
 };
 use sea_orm_migration::MigratorTrait as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -156,6 +157,20 @@ impl Store {
             ..Default::default()
         };
         Ok(self.writer.begin_with_options(options).await?)
+    }
+
+    /// Begins a transaction that only reads, and sees one state of the database throughout, whatever others commit meanwhile. Nobody waits for it.
+    pub async fn begin_reading(&self) -> Result<Transaction, StoreError> {
+        let options = match self.reader.get_database_backend() {
+            // A reader of the write-ahead log sees the state that its first question found.
+            DbBackend::Sqlite => TransactionOptions::default(),
+            DbBackend::Postgres | DbBackend::MySql | _ => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..Default::default()
+            },
+        };
+        Ok(self.reader.begin_with_options(options).await?)
     }
 
     /// Makes what the transaction did final.

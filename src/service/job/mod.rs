@@ -6,6 +6,7 @@ mod invoice_close;
 mod ledger_backfill;
 mod pull;
 mod retention;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -30,6 +31,7 @@ pub use backfill::Backfill;
 pub use daily_usage::DailyUsage;
 pub use invoice_close::InvoiceClose;
 pub use retention::{Retention, RetentionOptions};
+pub use snapshot::TakeSnapshots;
 
 /// A kind of job.
 ///
