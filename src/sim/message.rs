@@ -196,8 +196,7 @@ impl SimTraffic {
 
     fn message(&mut self, direction: Direction, person: SimPerson, at: Instant) -> SimMessage {
         self.made += 1;
-        let quirks =
-            Quirks { prices_delivery: self.chance.random_bool(0.5), hides_delivery: self.chance.random_bool(0.1) };
+        let quirks = Quirks { prices_delivery: self.is_one_in_hundred(50), hides_delivery: self.is_one_in_hundred(10) };
         SimMessage {
             id: format!("wamid.{}.{:08}", self.name, self.made),
             direction,
