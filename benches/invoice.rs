@@ -28,6 +28,7 @@ use wabacus::service::access::Caller;
 use wabacus::service::job::{InvoiceClose, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
+use wabacus::service::webhook::WebhookOptions;
 use wabacus::service::{
     Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, Services,
 };
@@ -80,6 +81,7 @@ fn core(store: Store, clock: &ManualClock) -> Arc<Core> {
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
         invoicing: InvoicingOptions::default(),
         ledger: LedgerOptions::default(),
+        webhooks: WebhookOptions::default(),
         lease: Arc::new(OneNode),
     })
 }

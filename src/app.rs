@@ -23,6 +23,7 @@ use crate::service::access::AccessService;
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots};
 use crate::service::wake::SchedulerView as _;
+use crate::service::webhook::WebhookOptions;
 use crate::service::{
     Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
 };
@@ -81,6 +82,7 @@ struct Foundation {
     scheduling: SchedulingOptions,
     invoicing: InvoicingOptions,
     ledger: LedgerOptions,
+    webhooks: WebhookOptions,
 }
 
 /// A running server.
@@ -105,7 +107,8 @@ impl App {
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
         let (ledger, invoicing) = (config.ledger, config.invoicing);
-        let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
+        let (scheduling, webhooks) = (config.scheduling, config.webhooks);
+        let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
         let core = core(store.clone(), foundation, &wiring.clock, wiring.cache)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
@@ -183,7 +186,8 @@ pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
     let store = open_store(&config).await?;
     let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
     let (ledger, invoicing) = (config.ledger, config.invoicing);
-    let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
+    let (scheduling, webhooks) = (config.scheduling, config.webhooks);
+    let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock, Arc::new(LocalCache::default()))?))
 }
@@ -204,6 +208,7 @@ fn core(
         scheduling: foundation.scheduling,
         invoicing: foundation.invoicing,
         ledger: foundation.ledger,
+        webhooks: foundation.webhooks,
         lease: Arc::new(OneNode),
     }))
 }

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::domain::job::RetryPolicy;
 use crate::service::job::RetentionOptions;
+use crate::service::webhook::WebhookOptions;
 use crate::service::{InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions};
 use crate::{bsp, graphql, http, scheduler, store, telemetry};
 
@@ -33,6 +34,7 @@ pub struct Config {
     pub ledger: LedgerOptions,
     pub retention: RetentionOptions,
     pub invoicing: InvoicingOptions,
+    pub webhooks: WebhookOptions,
     pub telemetry: telemetry::Options,
     /// `None`: not set, so nothing can be sealed or opened.
     pub keys: Option<MasterKeys>,
@@ -79,6 +81,7 @@ impl Config {
             ledger: ledger_options(&mut reader),
             retention: retention_options(&mut reader),
             invoicing: invoicing_options(&mut reader),
+            webhooks: webhook_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
             keys: reader.take(
                 secret(
@@ -319,6 +322,27 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
             setting("RETENTION_EVENTS_DAYS", "30", "how far back a subscription can be resumed, or keep"),
             days_or_keep,
         ),
+        rejected_updates: reader.take(
+            setting("RETENTION_REJECTED_UPDATES_DAYS", "30", "how long what webhooks told in vain is kept, or keep"),
+            days_or_keep,
+        ),
+    }
+}
+
+fn webhook_options(reader: &mut Reader) -> WebhookOptions {
+    let app_secret = secret(
+        "META_APP_SECRET",
+        "the app's secret, which Meta signs its webhooks with; several with commas while it is changed",
+    );
+    let verify_token = secret("META_VERIFY_TOKEN", "what Meta says when it asks whether it may send webhooks here");
+    WebhookOptions {
+        meta_app_secrets: reader.take(app_secret, |text| {
+            let secrets = text.split(',').map(str::trim).filter(|secret| !secret.is_empty());
+            Ok::<_, String>(secrets.map(SecretString::from).collect())
+        }),
+        meta_verify_token: reader.take(verify_token, |text| {
+            Ok::<_, String>(Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from))
+        }),
     }
 }
 

@@ -1,6 +1,9 @@
-//! The demo: simulated BSPs, three organisations with usage pulled by the real scheduler over real HTTP, sixty days of traffic, and invoices.
+//! The demo: simulated BSPs, three organisations with usage pulled by the real scheduler over real HTTP, sixty days of traffic and messages,
+//! invoices, snapshots, and webhooks while it runs.
 
 mod ledger;
+mod live;
+mod message;
 mod seed;
 mod text;
 mod traffic;
@@ -87,6 +90,8 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
     if config.keys.is_none() {
         config.keys = Some(demo_key()?);
     }
+    let app_secret = app_secret();
+    config.webhooks.meta_app_secrets.push(app_secret.clone());
     let wiring = Wiring { clock: Arc::clone(&clock), metrics, ..Wiring::default() };
     let app = App::start(config, wiring).await?;
     let stop = shutdown::requested();
@@ -106,8 +111,12 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
         let mut out = std::io::stdout();
         out.write_all(text.as_bytes())?;
         out.flush()?;
-        let trickle = tokio::spawn(ledger::trickle(app.services().clone(), traders, clock));
+        let (services, caller) = (app.services(), Caller::command_line());
+        let lines = live::lines(services, &caller, app.address(), &traders, &app_secret, SEED).await?;
+        let webhooks = tokio::spawn(live::send(lines, Arc::clone(&clock)));
+        let trickle = tokio::spawn(ledger::trickle(services.clone(), traders, clock));
         let signal = stop.await?;
+        webhooks.abort();
         trickle.abort();
         tracing::info!(signal, "stopping the demo");
     }
@@ -126,6 +135,11 @@ fn demo_key() -> Result<MasterKeys, MasterKeyError> {
     MasterKeys::parse(&SecretString::from(text))
 }
 
+/// What the simulated Meta signs with: another one each time, so that nobody else's webhooks are taken.
+fn app_secret() -> SecretString {
+    SecretString::from(hex::encode(rand::random::<[u8; 32]>()))
+}
+
 /// Makes the organisations, has their usage pulled while their traffic is recorded and invoiced, and makes tokens to look at it with.
 async fn prepare(services: &Services, sim: &Sim) -> Result<Prepared, ServiceError> {
     let caller = Caller::command_line();
@@ -134,7 +148,9 @@ async fn prepare(services: &Services, sim: &Sim) -> Result<Prepared, ServiceErro
     let mut traders = Vec::new();
     let mut invoices = Vec::new();
     for Seeded { organisation, shop } in &seeded {
-        traders.push(ledger::fill(services, &caller, organisation, *shop).await?);
+        let trader = ledger::fill(services, &caller, organisation, *shop).await?;
+        message::fill(services, &caller, organisation, &trader).await?;
+        traders.push(trader);
         invoices.push(ledger::invoice(services, &caller, organisation).await?);
     }
     if tokio::time::timeout(READY_WITHIN, all_settled(services)).await.is_err() {

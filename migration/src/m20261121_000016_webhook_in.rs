@@ -31,10 +31,14 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_table(rejected).await?;
         create_index(manager, "rejected_update", &["received_at"]).await?;
-        create_index(manager, "rejected_update", &["organisation_id", "id"]).await
+        create_index(manager, "rejected_update", &["organisation_id", "id"]).await?;
+        // A webhook of Meta's names the account, and says nothing of the organisation.
+        create_index(manager, "channel", &["bsp", "account"]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let index = Index::drop().name("channel_bsp_account_idx").table("channel").to_owned();
+        manager.drop_index(index).await?;
         manager.drop_table(Table::drop().table("rejected_update").to_owned()).await?;
         manager.drop_table(Table::drop().table("channel_secret").to_owned()).await
     }

@@ -30,8 +30,8 @@ pub(super) fn page(url: &str, admin_token: &str, organisations: &[Shown], today:
     let queries = queries(url, first, today);
     format!(
         r#"
-Wabacus is ready, with {DAYS} days of simulated WhatsApp usage, {TRAFFIC_DAYS} days of traffic on six kinds of channels, and the invoices of the
-months that are over.
+Wabacus is ready, with {DAYS} days of simulated WhatsApp usage, {TRAFFIC_DAYS} days of traffic on six kinds of channels, what became
+of each message, and the invoices of the months that are over. Webhooks go on coming in.
 
   GraphiQL   {url}/graphiql
              {url}/graphiql#token={first_token}
@@ -105,7 +105,22 @@ fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
 
   curl -H "Authorization: Bearer {first_token}" -o invoice.pdf {pdf}
 
-4. How are the jobs? (the admin token)
+4. What came of our messages? (an organisation's token)
+
+  {{
+    organisation {{
+      dashboard(days: 30) {{
+        current {{
+          messages {{ total sent delivered read failed replied deliveryRate readRate replyRate failureRate }}
+          contacts {{ total new active avgEngagementScore }} conversations {{ total open avgResponseTime }}
+        }}
+        growth {{ messages delivered read replied contacts }}
+      }}
+      campaigns(first: 4) {{ nodes {{ name state score }} }}
+    }}
+  }}
+
+5. How are the jobs? (the admin token)
 
   {{
     scheduler {{ actors running queued limiters {{ bsp account closedUntil }} }}
@@ -114,11 +129,15 @@ fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
     }}
   }}
 
-5. Watch it happen (the admin token): something more is recorded every few seconds
+6. Watch messages come in (the admin token): webhooks bring one about every second
+
+  subscription {{ realTimeMetrics(organisationId: "{first_id}") {{ cachedAt metrics {{ messages {{ total sent delivered read replied }} }} }} }}
+
+7. Watch it being charged (the admin token): something more is recorded every few seconds
 
   subscription {{ usageChanged(organisationId: "{first_id}") {{ cursor at changed currentPeriod {{ totalCost totalRecords }} }} }}
 
-6. Watch a job (the admin token): start the subscription in one tab, then pull today's usage in another
+8. Watch a job (the admin token): start the subscription in one tab, then pull today's usage in another
 
   subscription {{ accountUsageChanged(organisationId: "{first_id}") {{ cursor dates days {{ date counts {{ total }} complete }} }} }}
 

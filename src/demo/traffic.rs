@@ -75,10 +75,10 @@ const fn of_weekday(day: Weekday) -> u64 {
 }
 
 /// A stream of numbers that look random and are not: splitmix64 (Steele, Lea, Flood 2014).
-struct Chance(u64);
+pub(super) struct Chance(u64);
 
 impl Chance {
-    fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         // FNV-1a spreads the letters of a short text over 64 bits.
         Self(
             text.bytes()
@@ -94,7 +94,7 @@ impl Chance {
     }
 
     /// From 0 to below `end`.
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 

@@ -37,3 +37,4 @@ pub mod snapshot;
 pub mod statistics;
 pub mod token;
 pub mod usage;
+pub mod webhook;

@@ -27,7 +27,7 @@ use super::subscription::EventSubscription;
 use super::token::{Token, TokenMutation, TokenQuery};
 use super::usage_record::UsageRecord;
 use super::viewer::ViewerQuery;
-use super::webhook::WebhookMutation;
+use super::webhook::{RejectedUpdate, WebhookMutation, WebhookQuery};
 use crate::domain::input::BadInput;
 use crate::service::Services;
 
@@ -44,6 +44,7 @@ pub struct Query(
     SchedulerQuery,
     TokenQuery,
     AuditQuery,
+    WebhookQuery,
     SnapshotQuery,
 );
 
@@ -121,6 +122,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<JobRun>>("A page of runs.")
         .override_output_type_description::<Connection<Token>>("A page of access tokens.")
         .override_output_type_description::<Connection<AuditEntry>>("A page of what admins did.")
+        .override_output_type_description::<Connection<RejectedUpdate>>("A page of what webhooks told in vain.")
         .override_output_type_description::<Connection<CreditEntry>>("A page of what happened to credits.")
         .override_output_type_description::<Connection<Invoice>>("A page of invoices.")
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")

@@ -16,6 +16,16 @@ pub(super) struct BodyLimit {
     pub(super) bytes_max: usize,
 }
 
+/// How large the body of a BSP's webhook may be in any case: Meta's have up to 3 MB.
+const WEBHOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+impl BodyLimit {
+    /// How large the body of a BSP's webhook may be.
+    pub(super) fn webhook_bytes_max(&self) -> usize {
+        self.bytes_max.max(WEBHOOK_BYTES_MAX)
+    }
+}
+
 /// Who is calling, by the bearer token; a request without one, or with one that opens nothing, is refused.
 pub(super) async fn caller(headers: &HeaderMap, authenticate: &dyn Authenticate) -> Result<Caller, HttpResponse> {
     let data = match api::identify(authenticate, auth::of_headers(headers)).await {

@@ -16,6 +16,9 @@ pub(super) fn configure(
     let Some(services) = services else { return };
     routes.app_data(services.clone()).app_data(body_limit.clone());
     routes.route("/webhooks/cdr", web::post().to(webhook::receive_calls));
+    routes.route("/webhooks/meta", web::get().to(webhook::meta::shake_hands));
+    routes.route("/webhooks/meta", web::post().to(webhook::meta::receive));
+    routes.route("/webhooks/gupshup/{channelId}", web::post().to(webhook::gupshup::receive));
     routes.route("/v1/organisations/{id}/usage/export", web::get().to(export::usage));
     routes.route("/v1/invoices/{id}.pdf", web::get().to(invoice::show));
 }

@@ -3,7 +3,13 @@
 //! The signature is that of Standard Webhooks; the organisation is named by `X-Organisation-Id`, so that its secret is known before the
 //! body is trusted. The answer comes after the commit, with the outcome of each call; whoever gets no answer sends the same again.
 
+mod billing;
 mod call;
+mod cloud;
+mod event;
+mod field;
+pub(super) mod gupshup;
+pub(super) mod meta;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
@@ -15,7 +21,9 @@ use super::media::{self, Media};
 use super::response;
 use super::rest::BodyLimit;
 use crate::domain::id::OrganisationId;
+use crate::domain::input::BadInput;
 use crate::domain::usage::Outcome;
+use crate::domain::webhook::Item;
 use crate::service::Services;
 use crate::service::webhook::Delivery;
 
@@ -77,4 +85,23 @@ fn result(outcome: &Outcome) -> Value {
             "field": call::spelt(refusal.field()),
         }),
     }
+}
+
+/// The most items in one body of a BSP. Meta sends at most 1,000 updates.
+const ITEMS_MAX: usize = 10_000;
+
+/// The body of a BSP's webhook.
+fn read_json(body: &[u8]) -> Result<Value, BadInput> {
+    match serde_json::from_slice(body) {
+        Ok(body @ Value::Object(_)) => Ok(body),
+        Ok(other) => Err(BadInput::new("body", other, "expected an object")),
+        Err(error) => Err(BadInput::new("body", error, "expected JSON")),
+    }
+}
+
+fn limited(items: Vec<Item<'_>>) -> Result<Vec<Item<'_>>, BadInput> {
+    if items.len() > ITEMS_MAX {
+        return Err(BadInput::new("body", items.len(), format!("expected at most {ITEMS_MAX} updates")));
+    }
+    Ok(items)
 }

@@ -12,6 +12,7 @@ use super::lease::{Epoch, Lease};
 use super::memo::{Memo, Topic};
 use super::price::PriceBooks;
 use super::wake::Wake;
+use super::webhook::WebhookOptions;
 use crate::bsp::Bsps;
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -76,6 +77,7 @@ pub struct CoreParts {
     pub scheduling: SchedulingOptions,
     pub invoicing: InvoicingOptions,
     pub ledger: LedgerOptions,
+    pub webhooks: WebhookOptions,
     pub lease: Arc<dyn Lease>,
 }
 
@@ -146,6 +148,10 @@ impl Core {
 
     pub(crate) fn ledger(&self) -> &LedgerOptions {
         &self.parts.ledger
+    }
+
+    pub(crate) fn webhooks(&self) -> &WebhookOptions {
+        &self.parts.webhooks
     }
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {

@@ -81,6 +81,7 @@ impl Services {
     /// Puts the services together. `jobs` are the kinds of jobs that this program can run.
     pub fn new(core: &Arc<Core>, jobs: Arc<job::Registry>, scheduler: Arc<dyn wake::SchedulerView>) -> Self {
         let ledger = ledger::LedgerService::new(Arc::clone(core));
+        let message = message::MessageService::new(Arc::clone(core));
         Self {
             access: access::AccessService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
@@ -97,8 +98,8 @@ impl Services {
             live: live::LiveService::new(core, event::EventService::new(Arc::clone(core))),
             recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
             ledger,
-            message: message::MessageService::new(Arc::clone(core)),
-            webhook: webhook::WebhookService::new(Arc::clone(core)),
+            webhook: webhook::WebhookService::new(Arc::clone(core), message.clone()),
+            message,
             audit: audit::AuditService::new(Arc::clone(core)),
             credit: credit::CreditService::new(Arc::clone(core)),
             invoice: invoice::InvoiceService::new(Arc::clone(core)),

@@ -1,10 +1,12 @@
-//! A stand-in for Gupshup and the Graph API on loopback, with faults on demand, for the demo and the tests.
+//! A stand-in for Gupshup and the Graph API on loopback, with faults on demand, and a sender of their webhooks; for the demo and the tests.
 
 mod answer;
+mod courier;
 mod fault;
 mod graph;
 mod gupshup;
 mod ledger;
+mod message;
 mod point;
 mod state;
 
@@ -21,8 +23,10 @@ use url::Url;
 use crate::domain::clock::SharedClock;
 use crate::domain::money::Money;
 
+pub use courier::{Courier, CourierError, SimSender};
 pub use fault::{EmptyShape, Fault, Often};
 pub use ledger::{SimAccount, SimDay, SimLine};
+pub use message::{SimEvent, SimMessage, SimNotice, SimPerson, SimTraffic};
 pub use state::SeenRequest;
 
 /// A running stand-in. It ends with [`Sim::stop`] or when it is dropped.

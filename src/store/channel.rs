@@ -95,6 +95,17 @@ pub async fn list(
     read_all(query.all(db).await?, from_row)
 }
 
+/// The channels of these accounts of a BSP, whosever they are, in no particular order.
+pub async fn list_of_accounts(db: &impl Db, bsp: BspKind, accounts: &[&str]) -> Result<Vec<Channel>, StoreError> {
+    let mut channels = Vec::new();
+    for batch in accounts.chunks(row::IDS_MAX) {
+        let query =
+            Entity::find().filter(Column::Bsp.eq(bsp.code())).filter(Column::Account.is_in(batch.iter().copied()));
+        channels.extend(read_all(query.all(db).await?, from_row)?);
+    }
+    Ok(channels)
+}
+
 /// The channels of several organisations, oldest first.
 pub async fn list_of(db: &impl Db, organisations: &[OrganisationId]) -> Result<Vec<Channel>, StoreError> {
     let ids = organisations.iter().map(|id| id.uuid()).collect();

@@ -14,6 +14,7 @@ use wabacus::domain::page::PageRequest;
 use wabacus::domain::period::Month;
 use wabacus::service::access::Caller;
 use wabacus::service::invoice::InvoiceService;
+use wabacus::service::webhook::WebhookOptions;
 use wabacus::service::{Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions};
 use wabacus::store::{self, Store};
 
@@ -104,6 +105,7 @@ fn process(store: Store) -> (Arc<Core>, InvoiceService) {
         scheduling: SchedulingOptions::default(),
         invoicing: InvoicingOptions::default(),
         ledger: LedgerOptions::default(),
+        webhooks: WebhookOptions::default(),
         lease: Arc::new(OneNode),
     });
     (Arc::clone(&core), InvoiceService::new(core))

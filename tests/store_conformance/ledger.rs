@@ -21,6 +21,7 @@ use wabacus::domain::id::OrganisationId;
 use wabacus::domain::usage::{Draft, Outcome, UsageRecord};
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
+use wabacus::service::webhook::WebhookOptions;
 use wabacus::service::{
     Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
 };
@@ -57,6 +58,7 @@ pub(crate) fn core(store: Store) -> Arc<Core> {
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
+        webhooks: WebhookOptions::default(),
         invoicing: InvoicingOptions::default(),
         lease: Arc::new(OneNode),
     })

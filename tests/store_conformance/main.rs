@@ -30,3 +30,4 @@ mod rollup;
 mod schedule;
 mod snapshot;
 mod token;
+mod webhook;

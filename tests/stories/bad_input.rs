@@ -188,6 +188,7 @@ const RECORDERS: &[Case] = &[
     (r#"recordMessages(organisationId: "$org", messages: []) { outcome }"#, "messages"),
     (r#"upsertConversations(organisationId: "$channel", conversations: []) { outcome }"#, "organisationId"),
     (r#"upsertConversations(organisationId: "$org", conversations: []) { outcome }"#, "conversations"),
+    (r#"rotateChannelSecret(channelId: "$org") { secret }"#, "channelId"),
     (r#"upsertCustomers(organisationId: "$org", customers: []) { id }"#, "customers"),
     (r#"upsertCustomers(organisationId: "$org", customers: [{ phone: "twelve" }]) { id }"#, "customers[0].phone"),
 ];

@@ -149,6 +149,18 @@ fn assert_is_billed(organisation: &Value) {
     }
 }
 
+/// The fourth document: thirty days of messages, and the campaigns that some of them were sent for.
+fn assert_tells_of_messages(organisation: &Value) {
+    let messages = &organisation["dashboard"]["current"]["messages"];
+    let count = |name: &str| messages[name].as_i64().expect("a count");
+    assert!(count("total") > 1_000 && count("failed") > 0 && count("replied") > 0, "{messages}");
+    assert!(count("sent") >= count("delivered") && count("delivered") > count("read"), "{messages}");
+    let campaigns = organisation["campaigns"]["nodes"].as_array().expect("a list of campaigns");
+    let states: Vec<_> = campaigns.iter().map(|campaign| campaign["state"].as_str().expect("a state")).collect();
+    assert_eq!(states, ["ACTIVE", "COMPLETED", "COMPLETED", "COMPLETED"]);
+    assert!(campaigns.iter().all(|campaign| campaign["score"] != "0.00"), "{campaigns:#?}");
+}
+
 /// The command of the page that fetches an invoice.
 async fn assert_prints_a_pdf(page: &str, token: &str) {
     let address = word_after(page, "-o invoice.pdf ");
@@ -169,12 +181,12 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     assert!(graphiql.ends_with("/graphiql"), "{graphiql}");
     let (admin, shop) = (word_after(&page, "\n  admin "), word_after(&page, "\n  Kedai Kopi Senja "));
     let documents = documents(&page);
-    let [usage, cost, billed, jobs, live, subscription, pull] = documents.as_slice() else {
-        panic!("seven documents: {documents:#?}")
+    let [usage, cost, billed, messages, jobs, metrics, live, subscription, pull] = documents.as_slice() else {
+        panic!("nine documents: {documents:#?}")
     };
     let folder = tempfile::tempdir().expect("a folder for the documents");
 
-    let results = run(graphiql, shop, folder.path(), &[usage, cost, billed]).await;
+    let results = run(graphiql, shop, folder.path(), &[usage, cost, billed, messages]).await;
     let organisation = &results[0]["data"]["organisation"];
     assert_eq!(organisation["name"], "Kedai Kopi Senja");
     let days = organisation["dailyUsage"].as_array().expect("days of usage");
@@ -185,6 +197,7 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     assert_is_priced(&results[1]["data"]["organisation"]);
     assert_is_billed(&results[2]["data"]["organisation"]);
     assert_prints_a_pdf(&page, shop).await;
+    assert_tells_of_messages(&results[3]["data"]["organisation"]);
 
     let results = run(graphiql, admin, folder.path(), &[jobs, pull]).await;
     assert_eq!(results[0]["data"]["scheduler"]["actors"], 3);
@@ -194,6 +207,11 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     // That document alone would show nothing until something changes; so it is asked for all that has.
     let mut watch = watch(graphiql, admin, subscription, Some(beginning())).await;
     assert!(watch.next().await["days"].as_array().is_some_and(|days| !days.is_empty()));
+    // What is live moves while one looks: webhooks come in.
+    let mut watch = self::watch(graphiql, admin, metrics, None).await;
+    let first = watch.next().await["metrics"]["messages"].take();
+    let next = watch.next().await["metrics"]["messages"].take();
+    assert_ne!(first, next);
     // This one is left as it is: something more happens while the demo runs.
     let mut watch = self::watch(graphiql, admin, live, None).await;
     let told = watch.next().await;

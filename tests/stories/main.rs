@@ -2,7 +2,6 @@
 
 #[expect(unreachable_pub, reason = "the harness reads as a library, though nobody beyond this binary reaches it")]
 #[path = "../support/mod.rs"]
-mod support;
 
 mod backfill;
 mod bad_input;
@@ -19,6 +18,7 @@ mod downtime;
 mod drain;
 mod expired_token;
 mod failing_channel;
+mod gupshup_webhook;
 mod interakt;
 mod invoice;
 mod kill;
@@ -27,6 +27,7 @@ mod ledger_backfill;
 mod ledger_kill;
 mod live;
 mod message;
+mod meta_webhook;
 mod new_organisation;
 mod overlap;
 mod panic;
@@ -39,9 +40,11 @@ mod retention;
 mod revised_day;
 mod snapshot;
 mod subscription;
+mod support;
 mod too_many_requests;
 mod transport;
 mod two_triggers;
 mod usage_export;
 mod usage_stats;
 mod usage_subscription;
+mod webhook_traffic;

@@ -12,6 +12,7 @@ pub mod node;
 pub mod process;
 pub mod usage;
 pub mod watch;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -20,12 +20,20 @@ pub struct RetentionOptions {
     pub failed_runs: Option<TimeDelta>,
     /// How far back a subscription can be resumed.
     pub events: Option<TimeDelta>,
+    /// What webhooks told and could not be taken.
+    pub rejected_updates: Option<TimeDelta>,
 }
 
 impl Default for RetentionOptions {
     fn default() -> Self {
         let days = |days| Some(TimeDelta::days(days));
-        Self { payloads: days(90), finished_runs: days(30), failed_runs: days(180), events: days(30) }
+        Self {
+            payloads: days(90),
+            finished_runs: days(30),
+            failed_runs: days(180),
+            events: days(30),
+            rejected_updates: days(30),
+        }
     }
 }
 
@@ -46,6 +54,7 @@ enum Table {
     Payloads,
     Runs(&'static [JobRunState]),
     Events,
+    RejectedUpdates,
 }
 
 impl Retention {
@@ -75,6 +84,9 @@ impl Retention {
                     store::job_run::delete_finished(work.tx(), organisation, states, before, BATCH).await?
                 }
                 Table::Events => store::event::delete_before(work.tx(), organisation, before, BATCH).await?,
+                Table::RejectedUpdates => {
+                    store::rejected_update::delete_before(work.tx(), organisation, before, BATCH).await?
+                }
             };
             work.commit().await?;
             deleted += batch;
@@ -100,10 +112,11 @@ impl Job for Retention {
         let finished = Self::clear(context, Table::Runs(FINISHED), self.options.finished_runs).await?;
         let failed = Self::clear(context, Table::Runs(FAILED), self.options.failed_runs).await?;
         let events = Self::clear(context, Table::Events, self.options.events).await?;
-        let deleted = payloads + finished + failed + events;
+        let rejected = Self::clear(context, Table::RejectedUpdates, self.options.rejected_updates).await?;
+        let deleted = payloads + finished + failed + events + rejected;
         if deleted > 0 {
             let organisation = context.run().organisation_id;
-            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, "deleted what was old enough");
+            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, "deleted what was old enough");
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             context.progress(Progress { done: deleted, total: deleted }).await?;
         }

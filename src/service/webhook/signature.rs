@@ -1,12 +1,13 @@
-//! Signatures as Standard Webhooks has them: HMAC-SHA-256 over id, time and body (<https://www.standardwebhooks.com>).
+//! Signatures as Standard Webhooks has them: HMAC-SHA-256 over id, time and body (<https://www.standardwebhooks.com>); those of Meta,
+//! over the body alone; and the secrets of channels, which are sent as they are.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand::RngCore as _;
-use secrecy::SecretString;
-use sha2::Sha256;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::domain::clock::Instant;
@@ -19,6 +20,9 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// How many signatures are looked at. A sender sends one, or two while it changes its secret.
 const SIGNATURES_MAX: usize = 10;
+
+/// What the secret of a channel starts with.
+const CHANNEL_SECRET_PREFIX: &str = "wcs_";
 
 /// What was delivered, as it came.
 #[derive(Debug, Clone, Copy)]
@@ -61,10 +65,38 @@ pub(super) fn new_secret() -> SecretString {
     SecretString::from(format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes)))
 }
 
+/// A secret for a channel: 32 bytes from the operating system's generator, in hexadecimal, for it becomes the value of a header.
+pub(super) fn new_channel_secret() -> SecretString {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    SecretString::from(format!("{CHANNEL_SECRET_PREFIX}{}", hex::encode(bytes)))
+}
+
+/// A secret as it is kept and compared. Of texts of any length it makes what can be compared in the same time.
+pub(super) fn hash(secret: &[u8]) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}
+
+/// Whether the two are the same. The comparison takes the same time wherever they differ.
+pub(super) fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.as_slice().ct_eq(other.as_slice()).into()
+}
+
+/// Whether `header`, which is `sha256=` and hexadecimal digits, is Meta's signature of the raw `body` with one of the app's secrets
+/// (<https://developers.facebook.com/docs/graph-api/webhooks/getting-started#event-notifications>).
+pub(super) fn is_signed_by_meta(header: &str, body: &[u8], secrets: &[SecretString]) -> bool {
+    let Some(given) = header.strip_prefix("sha256=").and_then(|digits| hex::decode(digits).ok()) else { return false };
+    secrets.iter().fold(false, |found, secret| {
+        let expected = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).map(|mut mac| {
+            mac.update(body);
+            mac.finalize().into_bytes()
+        });
+        found | expected.is_ok_and(|expected| given.as_slice().ct_eq(&expected).into())
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     /// The example of the specification's own libraries.
@@ -96,6 +128,35 @@ mod tests {
         for signatures in ["", "v1,", "v1", "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "v1,g0hM9SsE"] {
             assert!(!Delivery { signatures, ..SIGNED }.is_signed_with(SECRET), "{signatures:?}");
         }
+    }
+
+    /// Bodies and signatures of the secret `test-app-secret`, made by other hands.
+    const FROM_META: [(&[u8], &str); 2] = [
+        (
+            br#"{"object":"whatsapp_business_account","entry":[]}"#,
+            "sha256=c84a394cc475525991e78ff16e430b02e47f953877d2af0ade26956ce6f384dc",
+        ),
+        (br#"{"n":"caf\u00e9 \/ \u0939"}"#, "sha256=3e4393900d3bf4f196f6f8b56216f379b39b7e15a0a3cff34611565da8d3e9b5"),
+    ];
+
+    #[test]
+    fn what_meta_signed_is_known_by_any_of_the_secrets_over_the_raw_bytes() {
+        let secret = SecretString::from("test-app-secret");
+        let other = SecretString::from("another");
+        for (body, signature) in FROM_META {
+            assert!(is_signed_by_meta(signature, body, std::slice::from_ref(&secret)));
+            assert!(is_signed_by_meta(signature, body, &[other.clone(), secret.clone()]));
+            assert!(!is_signed_by_meta(signature, body, std::slice::from_ref(&other)));
+            assert!(!is_signed_by_meta(signature, body, &[]));
+            assert!(!is_signed_by_meta(&signature.replace("sha256=", "sha1="), body, std::slice::from_ref(&secret)));
+            for broken in ["", "sha256=", "sha256=zz", &signature[..signature.len() - 2]] {
+                assert!(!is_signed_by_meta(broken, body, std::slice::from_ref(&secret)), "{broken:?}");
+            }
+        }
+        let (body, signature) = FROM_META[1];
+        let value: serde_json::Value = serde_json::from_slice(body).unwrap();
+        let rewritten = value.to_string();
+        assert!(!is_signed_by_meta(signature, rewritten.as_bytes(), &[secret]), "the same JSON, but other bytes");
     }
 
     #[test]
