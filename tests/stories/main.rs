@@ -2,6 +2,7 @@
 
 #[expect(unreachable_pub, reason = "the harness reads as a library, though nobody beyond this binary reaches it")]
 #[path = "../support/mod.rs"]
+mod support;
 
 mod backfill;
 mod bad_input;
@@ -40,7 +41,6 @@ mod retention;
 mod revised_day;
 mod snapshot;
 mod subscription;
-mod support;
 mod too_many_requests;
 mod transport;
 mod two_triggers;
