@@ -1,9 +1,8 @@
-//! A daily snapshot of an organisation with many messages in the day, against the aggregates over those messages that it replaces, and the same
-//! snapshot when the history is ten times longer.
+//! A daily snapshot of an organisation with many messages in the day, against the aggregates over those messages that it replaces.
 //!
-//! The services as a server has them, on SQLite. Messages are written by SQL, a tenth as many customers, three channels and twenty campaigns, the
-//! same on every day; the counters are those that recording would have kept. `cargo bench --bench snapshot -- 10000` for a quick run; the usual
-//! day has a million messages, and the long history ten such days.
+//! Then the same snapshot when the history is ten times longer. The services as a server has them, on SQLite. Messages are written by SQL: a
+//! tenth as many customers, three channels and twenty campaigns, the same on every day; the counters are those that recording would have kept.
+//! `cargo bench --bench snapshot -- 10000` for a quick run; the usual day has a million messages, and the long history ten such days.
 
 mod figure;
 
@@ -157,7 +156,8 @@ impl Bench {
 
     async fn snapshot(&self) -> Snapshot {
         let snapshots = &self.app.services().snapshot;
-        let made = snapshots.generate(&Caller::command_line(), self.organisation, SnapshotType::Daily, self.date, None);
+        let caller = Caller::command_line();
+        let made = snapshots.generate(&caller, self.organisation, SnapshotType::Daily, self.date, None);
         made.await.expect("a snapshot")
     }
 
