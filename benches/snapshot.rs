@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{Days, NaiveDate};
-use figure::{percentile, ratio, say, size};
+use figure::{per_second, percentile, ratio, say, size};
 use sea_orm::{ConnectionTrait as _, Statement};
 use wabacus::app::{App, Wiring};
 use wabacus::config::Config;
@@ -215,9 +215,10 @@ async fn main() {
     let plain = median(async || bench.aggregate::<10>(&counts()).await).await;
     let people = median(async || bench.aggregate::<2>(&scores()).await).await;
     say(&format!(
-        "a day of {messages} messages, median of {ROUNDS}: the snapshot takes {} us, the aggregate of the counts {} us ({} of it), \
-         with that of the scores {} us ({} of both)",
+        "a day of {messages} messages, median of {ROUNDS}: the snapshot takes {} us, {} messages a second; the aggregate of the counts \
+         {} us ({} of it), with that of the scores {} us ({} of both)",
         snapshot.as_micros(),
+        per_second(messages, snapshot),
         plain.as_micros(),
         ratio(snapshot.as_micros(), plain.as_micros()),
         (plain + people).as_micros(),
