@@ -7,7 +7,7 @@ mod catalogue;
 mod support;
 
 use async_graphql::Request;
-use catalogue::{Catalogue, Question};
+use catalogue::{Catalogue, OWN_CHANNEL, Question};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use support::World;
@@ -20,6 +20,8 @@ struct Neighbours {
     world: World,
     /// The secret of a token of the first.
     token: String,
+    /// The channel of the first.
+    own_channel: String,
     /// The ids of what belongs to the second, of every kind.
     foreign: Vec<String>,
 }
@@ -27,7 +29,7 @@ struct Neighbours {
 impl Neighbours {
     async fn begin() -> Self {
         let world = World::begin().await;
-        let (own, _) = world.shop("own-account").await;
+        let (own, own_channel) = world.shop("own-account").await;
         let (other, channel) = world.shop("other-account").await;
         world.pull_day(&other, "2026-06-04").await;
         // The month ends, so that there are invoices.
@@ -45,8 +47,11 @@ impl Neighbours {
         let query = "mutation($id: ID!) { recordUsage(organisationId: $id, records: [
             { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" }]) { record { id } } }";
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
+        let query = "mutation($id: ID!) { upsertCampaigns(organisationId: $id, campaigns: [
+            { externalId: \"spring\", name: \"Spring\", state: ACTIVE, recipients: 1 }]) { id } }";
+        let campaign = world.ask(query, json!({ "id": other })).await["upsertCampaigns"][0]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, record, campaign].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
@@ -58,7 +63,7 @@ impl Neighbours {
         ] {
             foreign.push(list[0]["id"].as_str().expect("each kind of thing is there").to_owned());
         }
-        Self { world, token, foreign }
+        Self { world, token, own_channel, foreign }
     }
 
     /// What belongs to the second organisation must not be in an answer.
@@ -121,7 +126,7 @@ async fn an_id_of_another_organisation_is_answered_as_one_that_does_not_exist() 
     for question in &questions {
         let mut answers = Vec::new();
         for id in &neighbours.foreign {
-            let text = question.with_id(id);
+            let text = question.with_id(id).replace(OWN_CHANNEL, &neighbours.own_channel);
             let answer = neighbours.world.ask_as(&neighbours.token, &text, json!({})).await;
             neighbours.assert_silent(&answer, &text);
             answers.push(answer);
@@ -232,6 +237,7 @@ const RECORDING: &[&str] = &[
     "Mutation.recordUsage",
     "Mutation.recordMessages",
     "Mutation.upsertConversations",
+    "Mutation.upsertCampaigns",
     "Mutation.amendUsage",
     "Mutation.voidUsage",
     "Mutation.recordCall",

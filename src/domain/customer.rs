@@ -1,8 +1,11 @@
 //! The people that an organisation talks to.
 
+use chrono::NaiveDate;
+
 use super::clock::Instant;
 use super::id::{CustomerId, OrganisationId};
 use super::input::{BadInput, Name};
+use super::metric::{Rate, engagement_score};
 use super::phone::PhoneNumber;
 
 /// The longest id that the outside world may give a customer, in characters.
@@ -28,6 +31,30 @@ impl Customer {
     /// Whether work for the person counts as such: signed up, and not blocked.
     pub fn is_active(&self) -> bool {
         self.registered && !self.blocked
+    }
+}
+
+/// What a customer got and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Engagement {
+    /// In both directions.
+    pub messages: i64,
+    /// How many of them the customer answered.
+    pub replied: i64,
+    /// The local day of the last message; `None`: there was none.
+    pub last_active_on: Option<NaiveDate>,
+    /// Of how many campaigns something reached the customer.
+    pub campaigns_received: i64,
+    /// In how many of them the customer read or answered something.
+    pub campaigns_engaged: i64,
+}
+
+impl Engagement {
+    /// How much the customer takes part, seen from the local day `today`.
+    pub fn score(&self, today: NaiveDate) -> Rate {
+        let days_since_last = self.last_active_on.map(|last| (today - last).num_days());
+        let (received, engaged) = (self.campaigns_received, self.campaigns_engaged);
+        engagement_score(self.messages, self.replied, days_since_last, received, engaged)
     }
 }
 

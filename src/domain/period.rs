@@ -135,7 +135,7 @@ impl<'de> Deserialize<'de> for Zone {
 }
 
 /// A span of time, `[start, end)`: an event at `end` belongs to the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Period {
     /// The first instant of it.
     pub start: Instant,

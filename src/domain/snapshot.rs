@@ -1,6 +1,7 @@
 //! Snapshots: the figures of a day, week or month, frozen, and how far they have drifted from what is known since.
 
 use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
 
 use super::clock::Instant;
 use super::code::coded;
@@ -40,7 +41,7 @@ impl SnapshotType {
 }
 
 /// The figures of a period of an organisation, of one channel or of all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub id: SnapshotId,
     pub organisation_id: OrganisationId,

@@ -99,6 +99,16 @@ fn checked_size(field: &str, size: i32) -> Result<u32, BadInput> {
         .ok_or_else(|| BadInput::new(field, size, format!("expected 1 to {SIZE_MAX}")))
 }
 
+/// The text that a list is searched for; an empty one is none.
+pub(super) fn checked_search(search: Option<String>, chars_max: usize) -> Result<Option<String>, BadInput> {
+    match search {
+        Some(text) if text.chars().count() > chars_max => {
+            Err(BadInput::new("search", text, format!("expected at most {chars_max} characters")))
+        }
+        search => Ok(search.filter(|text| !text.is_empty())),
+    }
+}
+
 /// A page as a connection. `place` writes where a row stands in the list, in the form that the list reads back.
 pub(super) fn connect<T, N: OutputType>(
     page: Page<T>,

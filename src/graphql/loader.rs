@@ -14,12 +14,13 @@ use futures_util::task::{FutureObj, Spawn, SpawnError};
 use super::error::{Fault, Result};
 use crate::domain::account_usage::UsageDetail;
 use crate::domain::channel::Channel;
-use crate::domain::customer::Customer;
+use crate::domain::customer::{Customer, Engagement};
 use crate::domain::id::{
-    ChannelId, CustomerId, InvoiceId, JobRunId, OrganisationId, PayloadId, ScheduleId, UsageRecordId,
+    CampaignId, ChannelId, CustomerId, InvoiceId, JobRunId, OrganisationId, PayloadId, ScheduleId, UsageRecordId,
 };
 use crate::domain::invoice::InvoiceLine;
 use crate::domain::job::{ChannelOutcome, JobRun};
+use crate::domain::message::Counts;
 use crate::domain::organisation::Organisation;
 use crate::domain::plan::PriceBook;
 use crate::domain::usage::UsageRecord;
@@ -83,6 +84,24 @@ pub(super) async fn customer(ctx: &Context<'_>, id: CustomerId) -> Result<Custom
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
 }
 
+/// What came of a campaign's messages.
+pub(super) async fn campaign_counts(
+    ctx: &Context<'_>,
+    organisation: OrganisationId,
+    campaign: CampaignId,
+) -> Result<Counts> {
+    Ok(of(ctx)?.load_one(CountsOf { organisation, campaign }).await?.unwrap_or_default())
+}
+
+/// What a customer got and did.
+pub(super) async fn engagement(
+    ctx: &Context<'_>,
+    organisation: OrganisationId,
+    customer: CustomerId,
+) -> Result<Engagement> {
+    Ok(of(ctx)?.load_one(EngagementOf { organisation, customer }).await?.unwrap_or_default())
+}
+
 /// The details of a channel's day, empty where it has none.
 pub(super) async fn details(ctx: &Context<'_>, channel: ChannelId, date: NaiveDate) -> Result<Vec<UsageDetail>> {
     Ok(of(ctx)?.load_one(DayOf { channel, date }).await?.unwrap_or_default())
@@ -139,6 +158,27 @@ pub(super) async fn voided(ctx: &Context<'_>, id: UsageRecordId) -> Result<bool>
 struct VoidOf(UsageRecordId);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct CountsOf {
+    organisation: OrganisationId,
+    campaign: CampaignId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct EngagementOf {
+    organisation: OrganisationId,
+    customer: CustomerId,
+}
+
+/// Keys by their organisation: nearly always there is one.
+fn by_organisation<K: Copy>(pairs: impl Iterator<Item = (OrganisationId, K)>) -> HashMap<OrganisationId, Vec<K>> {
+    let mut by: HashMap<_, Vec<_>> = HashMap::new();
+    for (organisation, key) in pairs {
+        by.entry(organisation).or_default().push(key);
+    }
+    by
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct DayOf {
     channel: ChannelId,
     date: NaiveDate,
@@ -184,6 +224,34 @@ impl Loader<CustomerId> for Batch {
 
     async fn load(&self, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Customer>> {
         Ok(self.0.customer.find_many(ids).await?)
+    }
+}
+
+impl Loader<CountsOf> for Batch {
+    type Value = Counts;
+    type Error = Fault;
+
+    async fn load(&self, keys: &[CountsOf]) -> Result<HashMap<CountsOf, Counts>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (organisation, ids) in by_organisation(keys.iter().map(|key| (key.organisation, key.campaign))) {
+            let counts = self.0.campaign.counts(organisation, &ids).await?;
+            found.extend(counts.into_iter().map(|(campaign, counts)| (CountsOf { organisation, campaign }, counts)));
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<EngagementOf> for Batch {
+    type Value = Engagement;
+    type Error = Fault;
+
+    async fn load(&self, keys: &[EngagementOf]) -> Result<HashMap<EngagementOf, Engagement>> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (organisation, ids) in by_organisation(keys.iter().map(|key| (key.organisation, key.customer))) {
+            let of = self.0.customer.engagement(organisation, &ids).await?;
+            found.extend(of.into_iter().map(|(customer, did)| (EngagementOf { organisation, customer }, did)));
+        }
+        Ok(found)
     }
 }
 

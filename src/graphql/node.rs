@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::access;
 use super::audit::AuditEntry;
+use super::campaign::Campaign;
 use super::channel::Channel;
 use super::customer::Customer;
 use super::error::{Fault, Result};
@@ -36,6 +37,7 @@ pub(super) enum Node {
     Invoice(Invoice),
     InvoiceLine(InvoiceLine),
     Customer(Customer),
+    Campaign(Campaign),
     UsageRecord(UsageRecord),
     Snapshot(Snapshot),
 }
@@ -89,11 +91,15 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             found.map(|found| Node::from(AuditEntry(found))).ok_or_else(|| Fault::not_found("audit entry"))
         }
         // A payload is reached through the day that was taken from it.
-        AnyId::CampaignId(_) | AnyId::RejectedUpdateId(_) => Err(Fault::not_found("node")),
+        AnyId::RejectedUpdateId(_) => Err(Fault::not_found("node")),
         AnyId::PayloadId(_) => Err(Fault::not_found("node")),
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)
+        }
+        AnyId::CampaignId(id) => {
+            let found = services.campaign.find(id).await?;
+            access.seen("campaign", found, |found| found.organisation_id).map(Campaign).map(Node::from)
         }
         AnyId::SnapshotId(id) => {
             let found = services.snapshot.find(id).await?;

@@ -4,13 +4,16 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::access;
 use super::account_usage::{DailyUsage, MonthlyUsage};
+use super::campaign::{self, Campaign};
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::credit::CreditBalance;
+use super::customer::{self, Customer};
 use super::error::{Fault, Result};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
+use super::live::{self, Dashboard, LiveMetrics};
 use super::period_usage::PeriodUsage;
 use super::plan::{self, Plan};
 use super::plan_preview::PlanPreview;
@@ -21,12 +24,12 @@ use super::usage_record::{self, UsageRecord};
 use super::usage_stats::UsageStats;
 use super::usage_summary::{UsageSummary, UsageTotals};
 use crate::domain::id::{ChannelId, CustomerId, OrganisationId};
-use crate::domain::input::BadInput;
 use crate::domain::organisation;
 use crate::domain::period::DateRange;
 use crate::domain::usage::ResourceType;
 use crate::service::job_run::RANGE_DAYS_MAX;
 use crate::service::ledger::Filter as UsageFilter;
+use crate::service::live::checked_days;
 use crate::service::organisation::{Filter, NewOrganisation, Order, OrganisationChange, Place};
 use crate::service::{snapshot, usage};
 
@@ -204,6 +207,53 @@ impl Organisation {
         InvoicePreview::of(ctx, &self.0).await
     }
 
+    /// The day under way, from midnight in its zone, at most 30 seconds old.
+    async fn real_time_metrics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only of this channel.")] channel_id: Option<ID>,
+    ) -> Result<LiveMetrics> {
+        let channel = self.own_channel(ctx, channel_id).await?;
+        access::services(ctx)?.live.today(&self.0, channel).await.map(LiveMetrics).map_err(Into::into)
+    }
+
+    /// The days up to yesterday and as many before them, at most 5 minutes old.
+    async fn dashboard(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many days, 1 to 365.", default = 30)] days: Option<i32>,
+        #[graphql(desc = "Only of this channel.")] channel_id: Option<ID>,
+    ) -> Result<Dashboard> {
+        let days = checked_days(days)?;
+        let channel = self.own_channel(ctx, channel_id).await?;
+        access::services(ctx)?.live.dashboard(&self.0, channel, days).await.map(Dashboard).map_err(Into::into)
+    }
+
+    /// The people that it talks to, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn customers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only those whose number, name or external id contains this, in any case.")] search: Option<
+            String,
+        >,
+    ) -> Result<Connection<Customer>> {
+        customer::page(ctx, self.0.id, search, PageArguments::forward(first, after)).await
+    }
+
+    /// Its campaigns, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn campaigns(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+    ) -> Result<Connection<Campaign>> {
+        campaign::page(ctx, self.0.id, PageArguments::forward(first, after)).await
+    }
+
     /// The snapshots of a type whose periods begin on some days, at most 400 of them; the oldest first.
     #[graphql(complexity = "complexity::days(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn snapshots(
@@ -284,10 +334,7 @@ impl Organisation {
     /// The channel that `channelId` names, if it is one of this organisation; any other is as one that does not exist.
     async fn own_channel(&self, ctx: &Context<'_>, id: Option<ID>) -> Result<Option<ChannelId>> {
         let Some(id) = id else { return Ok(None) };
-        let id = ChannelId::parse("channelId", &id)?;
-        let channel = access::services(ctx)?.channel.find(id).await?;
-        let own = channel.filter(|channel| channel.organisation_id == self.0.id);
-        own.map(|channel| Some(channel.id)).ok_or_else(|| Fault::not_found("channel"))
+        live::own_channel(ctx, self.0.id, &id).await.map(Some)
     }
 
     /// The same for the customer that `customerId` names.
@@ -399,7 +446,7 @@ impl OrganisationQuery {
         let access = access::admin_reader(ctx)?;
         let order = order_by.unwrap_or(OrganisationOrder::NameAsc);
         let request = PageArguments { first, after, last, before, limit, offset }.request(|place| order.read(place))?;
-        let filter = Filter { search: checked_search(search)?, active };
+        let filter = Filter { search: connection::checked_search(search, SEARCH_CHARS_MAX)?, active };
         let page = access.services.organisation.page(&filter, order.into(), &request).await?;
         let total = OrganisationTotal(filter);
         let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, total);
@@ -410,15 +457,6 @@ impl OrganisationQuery {
 
 /// The longest text that organisations are searched for.
 const SEARCH_CHARS_MAX: usize = 200;
-
-fn checked_search(search: Option<String>) -> Result<Option<String>> {
-    match search {
-        Some(text) if text.chars().count() > SEARCH_CHARS_MAX => {
-            Err(BadInput::new("search", text, format!("expected at most {SEARCH_CHARS_MAX} characters")).into())
-        }
-        search => Ok(search.filter(|text| !text.is_empty())),
-    }
-}
 
 /// An organisation to make.
 #[derive(Debug, InputObject)]

@@ -4,13 +4,15 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBu
 
 use super::account_usage::AccountUsageMutation;
 use super::audit::{AuditEntry, AuditQuery};
+use super::campaign::{Campaign, CampaignMutation};
 use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
-use super::customer::CustomerMutation;
+use super::customer::{Customer, CustomerMutation};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
+use super::live::{LiveMutation, LiveSubscription};
 use super::loader;
 use super::message::MessageMutation;
 use super::node::NodeQuery;
@@ -58,17 +60,19 @@ pub struct Mutation(
     CreditMutation,
     InvoiceMutation,
     CustomerMutation,
+    CampaignMutation,
+    LiveMutation,
     RecordingMutation,
     WebhookMutation,
     LedgerMutation,
-    MessageMutation,
     SnapshotMutation,
+    MessageMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription, SnapshotSubscription);
+pub struct Subscription(EventSubscription, SnapshotSubscription, LiveSubscription);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -120,6 +124,8 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<CreditEntry>>("A page of what happened to credits.")
         .override_output_type_description::<Connection<Invoice>>("A page of invoices.")
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
+        .override_output_type_description::<Connection<Customer>>("A page of customers.")
+        .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
 }
 
 /// The schema over `services`.

@@ -1,5 +1,6 @@
 //! What every service stands on: the store, the clock, the bus, the keys; and the unit of work.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
@@ -8,6 +9,7 @@ use super::ServiceError;
 use super::caller::Caller;
 use super::credential::MasterKeys;
 use super::lease::{Epoch, Lease};
+use super::memo::{Memo, Topic};
 use super::price::PriceBooks;
 use super::wake::Wake;
 use crate::bsp::Bsps;
@@ -15,7 +17,7 @@ use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::{Instant, SharedClock};
-use crate::domain::event::{Fact, Hint, NewEvent};
+use crate::domain::event::{Fact, FactKind, Hint, NewEvent};
 use crate::domain::id::{AuditEntryId, OrganisationId};
 use crate::domain::job::RetryPolicy;
 use crate::store::{self, Store, Transaction};
@@ -82,13 +84,15 @@ pub struct CoreParts {
 pub struct Core {
     parts: CoreParts,
     prices: PriceBooks,
+    memo: Memo,
     wake: OnceLock<Arc<dyn Wake>>,
 }
 
 impl Core {
     /// Shares `parts`. Until [`Core::connect`] nobody is woken.
     pub fn new(parts: CoreParts) -> Arc<Self> {
-        Arc::new(Self { parts, prices: PriceBooks::default(), wake: OnceLock::new() })
+        let memo = Memo::new(Arc::clone(&parts.cache), Arc::clone(&parts.clock));
+        Arc::new(Self { parts, prices: PriceBooks::default(), memo, wake: OnceLock::new() })
     }
 
     /// Says who is woken; a second call changes nothing.
@@ -121,6 +125,11 @@ impl Core {
 
     pub(crate) fn cache(&self) -> &dyn Cache {
         self.parts.cache.as_ref()
+    }
+
+    /// Answers that are kept for a while.
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     pub fn bsps(&self) -> &Bsps {
@@ -211,7 +220,7 @@ impl UnitOfWork<'_> {
         Ok(store::audit::insert(&self.tx, &entry).await?)
     }
 
-    /// Commits everything, then tells the bus.
+    /// Commits everything, forgets what is kept and stale by it, then tells the bus: whoever hears of it finds nothing older.
     pub(crate) async fn commit(self) -> Result<(), ServiceError> {
         let events = if self.facts.is_empty() {
             Vec::new()
@@ -219,6 +228,11 @@ impl UnitOfWork<'_> {
             store::event::append(&self.tx, &self.facts, self.now).await?
         };
         Store::commit(self.tx).await?;
+        let stale = self.facts.iter().filter(|event| event.fact.kind() == FactKind::SnapshotGenerated);
+        let stale: BTreeSet<OrganisationId> = stale.map(|event| event.organisation_id).collect();
+        for organisation in stale {
+            self.core.memo.forget(organisation, Topic::Periods).await;
+        }
         let hints: Vec<_> = events
             .iter()
             .map(|event| Hint { organisation_id: event.organisation_id, sequence: event.sequence })

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::access::Caller;
 use super::{Core, ServiceError, message};
-use crate::domain::customer::{Customer, CustomerDraft, NewCustomer};
+use crate::domain::customer::{Customer, CustomerDraft, Engagement, NewCustomer};
 use crate::domain::id::{CustomerId, OrganisationId};
 use crate::domain::input::BadInput;
 use crate::domain::message::rollup::Deltas;
+use crate::domain::page::{Page, PageRequest};
 use crate::domain::phone::PhoneNumber;
 use crate::store;
 
@@ -65,6 +66,25 @@ impl CustomerService {
         work.commit().await?;
         let found: HashMap<_, _> = found.into_iter().map(|customer| (customer.phone.clone(), customer)).collect();
         Ok(order.iter().filter_map(|phone| found.get(phone).cloned()).collect())
+    }
+
+    /// An organisation's customers, newest first; with `search`, only those whose number, name or external id contains it, in any case.
+    pub async fn page(
+        &self,
+        organisation: OrganisationId,
+        search: Option<&str>,
+        request: &PageRequest<CustomerId>,
+    ) -> Result<Page<Customer>, ServiceError> {
+        Ok(store::customer::page(self.core.store().read(), organisation, search, request).await?)
+    }
+
+    /// What some of an organisation's customers got and did; one without messages is left out.
+    pub async fn engagement(
+        &self,
+        organisation: OrganisationId,
+        ids: &[CustomerId],
+    ) -> Result<HashMap<CustomerId, Engagement>, ServiceError> {
+        Ok(store::customer::engagement(self.core.store().read(), organisation, ids).await?)
     }
 
     /// The customer with this id, whosever it is.

@@ -7,11 +7,13 @@ pub mod access;
 pub mod account_usage;
 pub mod audit;
 mod caller;
+pub mod campaign;
 pub mod channel;
 mod core;
 mod credential;
 pub mod credit;
 pub mod customer;
+mod dashboard;
 pub mod dispatch;
 mod error;
 pub mod event;
@@ -21,8 +23,10 @@ pub mod job_run;
 mod lane;
 mod lease;
 pub mod ledger;
-pub mod message;
+pub mod live;
+mod memo;
 pub mod metric;
+pub mod message;
 pub mod organisation;
 pub mod plan;
 pub mod recording;
@@ -42,6 +46,7 @@ pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, Schedulin
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
+pub use memo::Cached;
 pub use price::PriceBooks;
 
 /// All services, over the same parts.
@@ -53,11 +58,13 @@ pub struct Services {
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
     pub customer: customer::CustomerService,
+    pub campaign: campaign::CampaignService,
     pub schedule: schedule::ScheduleService,
     pub snapshot: snapshot::SnapshotService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub live: live::LiveService,
     pub ledger: ledger::LedgerService,
     pub message: message::MessageService,
     pub recording: recording::RecordingService,
@@ -81,11 +88,13 @@ impl Services {
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
+            campaign: campaign::CampaignService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
             snapshot: snapshot::SnapshotService::new(Arc::clone(core)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            live: live::LiveService::new(core, event::EventService::new(Arc::clone(core))),
             recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
             ledger,
             message: message::MessageService::new(Arc::clone(core)),

@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use serde_json::json;
 
 use super::access::Caller;
 use super::core::UnitOfWork;
+use super::memo::Topic;
 use super::metric::figures_within;
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, dashboard};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
 use crate::domain::id::{ChannelId, OrganisationId, SnapshotId};
@@ -25,6 +26,9 @@ use crate::store::{self, Store};
 
 /// The longest range of days that one question about snapshots may ask for.
 pub const DAYS_MAX: i64 = 400;
+
+/// How long a list of snapshots is kept.
+const LIST_TTL: TimeDelta = TimeDelta::hours(1);
 
 /// A snapshot held against what is known now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +96,11 @@ impl SnapshotService {
         channel: Option<ChannelId>,
         range: DateRange,
     ) -> Result<Vec<Snapshot>, ServiceError> {
-        Ok(store::snapshot::list(self.core.store().read(), organisation_id, kind, channel, range).await?)
+        let of = channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string());
+        let question = format!("snapshots:{kind}:{}:{}:{of}", range.from(), range.to());
+        let read = self.core.store().read();
+        let load = async { Ok(store::snapshot::list(read, organisation_id, kind, channel, range).await?) };
+        Ok(self.core.memo().get(organisation_id, Topic::Periods, &question, LIST_TTL, load).await?.value)
     }
 
     /// The snapshot with this id, whosever it is.
@@ -175,6 +183,8 @@ pub(super) async fn save(
     Ok(saved)
 }
 
-/// What follows once snapshots are committed: what was remembered of their periods is forgotten.
-#[expect(clippy::unused_async, reason = "forgetting asks the cache, which may be elsewhere")]
-pub(super) async fn after_snapshots(_core: &Core, _organisation: OrganisationId, _snapshots: &[Snapshot]) {}
+/// What follows once snapshots are committed: what was remembered of their periods is forgotten, and made anew where somebody looks at it.
+pub(super) async fn after_snapshots(core: &Core, organisation: OrganisationId, snapshots: &[Snapshot]) {
+    let channels: Vec<_> = snapshots.iter().map(|snapshot| snapshot.channel_id).collect();
+    dashboard::renew(core, organisation, &channels).await;
+}

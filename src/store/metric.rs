@@ -2,6 +2,8 @@
 //!
 //! What is read follows the period's days, channels, campaigns and people, and not its messages.
 
+pub mod day;
+
 use chrono::{Days, NaiveDate};
 use sea_orm::{Statement, Value};
 use uuid::Uuid;

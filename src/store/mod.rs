@@ -7,6 +7,7 @@
 pub mod account_usage;
 pub mod audit;
 pub mod call_detail;
+pub mod campaign;
 pub mod channel;
 mod connection;
 pub mod credit;
@@ -18,8 +19,8 @@ pub mod invoice_usage;
 pub mod job_run;
 mod keyset;
 pub mod lease;
-pub mod message;
 pub mod metric;
+pub mod message;
 pub mod organisation;
 pub mod plan;
 pub mod rollup;

@@ -1,10 +1,10 @@
 //! Organisations in the database.
 
 use entity::organisation::{ActiveModel, Column, Entity, Model};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, Query};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select,
+    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    Select,
 };
 
 use super::keyset::{Keyset, ReadPage as _, placed};
@@ -126,23 +126,9 @@ fn filtered(filter: &Filter) -> Select<Entity> {
         query = query.filter(Column::Active.eq(active));
     }
     if let Some(search) = &filter.search {
-        let contains = |column: Column| Expr::expr(Func::lower(Expr::col(column))).like(like_part(search));
-        query = query.filter(Condition::any().add(contains(Column::Name)).add(contains(Column::ExternalId)));
+        query = query.filter(row::contains([Column::Name, Column::ExternalId], search));
     }
     query
-}
-
-/// What the pattern means literally is marked with an exclamation mark: a backslash is not read alike by the databases.
-fn like_part(part: &str) -> LikeExpr {
-    let mut pattern = String::from("%");
-    for letter in part.chars() {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter.to_ascii_lowercase());
-    }
-    pattern.push('%');
-    LikeExpr::new(pattern).escape('!')
 }
 
 fn to_row(organisation: &Organisation, now: Instant) -> Model {

@@ -1,7 +1,9 @@
 //! What rows have in common: how codes, zones and fees are read back, and how many rows go into one statement.
 
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Select};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Select,
+};
 use uuid::Uuid;
 
 use super::{Db, StoreError};
@@ -114,6 +116,25 @@ pub(super) async fn select_in<E: EntityTrait>(
         rows.extend(query.clone().filter(column.is_in(batch.iter().copied())).all(db).await?);
     }
     Ok(rows)
+}
+
+/// That one of `columns` contains `part`; A to Z are the same as a to z.
+pub(super) fn contains<C: ColumnTrait, const N: usize>(columns: [C; N], part: &str) -> Condition {
+    let like = |column: C| Expr::expr(Func::lower(column.into_expr())).like(like_part(part));
+    columns.into_iter().fold(Condition::any(), |any, column| any.add(like(column)))
+}
+
+/// What the pattern means literally is marked with an exclamation mark: a backslash is not read alike by the databases.
+fn like_part(part: &str) -> LikeExpr {
+    let mut pattern = String::from("%");
+    for letter in part.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter.to_ascii_lowercase());
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('!')
 }
 
 /// The places of `rows` times `columns` values for a statement written by hand: `($1, $2), ($3, $4)`.

@@ -13,6 +13,7 @@ mod sample;
 mod account_usage;
 mod audit;
 mod call_detail;
+mod campaign;
 mod channel;
 mod connection;
 mod customer;

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
-use super::Touched;
-use super::group::Batch;
+use super::fact::Touched;
 use crate::domain::channel::{Channel, ChannelKind};
 use crate::domain::clock::Instant;
 use crate::domain::customer::{Customer, NewCustomer};
@@ -22,6 +21,13 @@ use crate::service::ledger::Entry;
 use crate::store::message::contact::ContactKey;
 use crate::store::usage::{Ground as Zones, Owned};
 use crate::store::{self, StoreError};
+
+/// The checked updates of a call.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) organisation: OrganisationId,
+    pub(super) updates: Vec<Update>,
+}
 
 /// What is known already, as this transaction sees it.
 pub(super) struct Ground {
@@ -159,13 +165,11 @@ impl Intake {
         if let Err(refusal) = ground.check(organisation, update) {
             return Outcome::Rejected(refusal);
         }
-        let customer_id = match ground.customer(organisation, &update.phone) {
-            Some(customer) => customer.id,
-            None => {
-                let new = || CustomerId::generate(now);
-                *self.met.entry((organisation, update.phone.clone())).or_insert_with(new)
-            }
-        };
+        let known = ground.customer(organisation, &update.phone).map(|customer| customer.id);
+        let customer_id = known.unwrap_or_else(|| {
+            let met = self.met.entry((organisation, update.phone.clone()));
+            *met.or_insert_with(|| CustomerId::generate(now))
+        });
         let told = message(organisation, customer_id, update, zone);
         let key = (organisation, update.external_id.clone());
         let known = self.messages.get(&key).map(|joined| &joined.now);

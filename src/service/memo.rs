@@ -1,0 +1,262 @@
+//! Answers that are kept for a while: looked up in the cache, and made once where many ask for the same at the same time.
+//!
+//! What was begun before a drop is never seen after it: the name under which an answer is kept holds the generation of its organisation
+//! and topic, a random number that a drop replaces. Without a cache every answer comes from its source, and those who ask at the same time
+//! still share one.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use moka::Expiry;
+use moka::future::Cache as Moka;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::ServiceError;
+use crate::cache::Cache;
+use crate::domain::clock::{Instant, SharedClock};
+use crate::domain::id::OrganisationId;
+
+/// How many answers may be on their way at the same time before some are asked for twice.
+const FLIGHTS_MAX: u64 = 10_000;
+
+/// Of how many organisations and topics the generation is known without the cache.
+const GENERATIONS_MAX: u64 = 100_000;
+
+/// How long a generation is kept: longer than any answer.
+const GENERATION_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is dropped together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// The day that is under way.
+    Live,
+    /// Snapshots, and what is made of them.
+    Periods,
+}
+
+impl Topic {
+    pub(crate) const ALL: [Self; 2] = [Self::Live, Self::Periods];
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Periods => "periods",
+        }
+    }
+}
+
+/// An answer, and since when it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cached<T> {
+    pub value: T,
+    /// When it was asked of its source: nothing that was committed before is missing.
+    pub at: Instant,
+}
+
+/// An answer as it is kept.
+type Kept = Arc<Vec<u8>>;
+
+/// Nothing stays: those who wait for the same flight are all that is wanted.
+#[derive(Debug)]
+struct AtOnce;
+
+impl Expiry<String, Kept> for AtOnce {
+    fn expire_after_create(&self, _: &String, _: &Kept, _: std::time::Instant) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &String,
+        _: &Kept,
+        _: std::time::Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+/// Keeps answers.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    cache: Arc<dyn Cache>,
+    clock: SharedClock,
+    flights: Moka<String, Kept>,
+    /// The generations as this process last knew them, for when the cache does not.
+    generations: Moka<String, u64>,
+}
+
+impl Memo {
+    pub(super) fn new(cache: Arc<dyn Cache>, clock: SharedClock) -> Self {
+        Self {
+            cache,
+            clock,
+            flights: Moka::builder().max_capacity(FLIGHTS_MAX).expire_after(AtOnce).build(),
+            generations: Moka::new(GENERATIONS_MAX),
+        }
+    }
+
+    /// The answer to `question` of the organisation, at most `ttl` old; `load` is asked where none is kept, once for all who ask at the
+    /// same time. When it fails, they all hear of it and nothing is kept. When its asker goes away or it panics, the next one loads.
+    pub(crate) async fn get<T: Serialize + DeserializeOwned>(
+        &self,
+        organisation: OrganisationId,
+        topic: Topic,
+        question: &str,
+        ttl: TimeDelta,
+        load: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<Cached<T>, ServiceError> {
+        let key = self.key(organisation, topic, question).await;
+        if let Some(cached) = self.kept(&key, ttl).await {
+            return Ok(cached);
+        }
+        let flight = async {
+            // Another may have landed since.
+            if let Some(bytes) = self.cache.get(&key).await
+                && self.read::<T>(&bytes, ttl).is_some()
+            {
+                return Ok(Arc::new(bytes));
+            }
+            let bytes = self.load(&key, ttl, load).await?;
+            Ok(Arc::new(bytes))
+        };
+        let landed = self.flights.try_get_with_by_ref(&key, flight).await;
+        let bytes = landed.map_err(|error: Arc<ServiceError>| shared(&error))?;
+        serde_json::from_slice(&bytes).map_err(internal)
+    }
+
+    /// The answer, asked of its source in any case; it is kept for those who come later.
+    pub(crate) async fn renew<T: Serialize + DeserializeOwned>(
+        &self,
+        organisation: OrganisationId,
+        topic: Topic,
+        question: &str,
+        ttl: TimeDelta,
+        load: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<Cached<T>, ServiceError> {
+        let key = self.key(organisation, topic, question).await;
+        let bytes = self.load(&key, ttl, load).await?;
+        serde_json::from_slice(&bytes).map_err(internal)
+    }
+
+    /// Forgets what is kept of the organisation under `topic`, also what is on its way. The room is given back when its time is over.
+    pub(crate) async fn forget(&self, organisation: OrganisationId, topic: Topic) {
+        self.put_generation(&generation_key(organisation, topic), rand::random()).await;
+    }
+
+    /// The same, and gives the room back at once, for which all that is kept of anybody is looked at; how many answers there were.
+    pub(crate) async fn drop_all(&self, organisation: OrganisationId, topic: Topic) -> u64 {
+        self.forget(organisation, topic).await;
+        self.cache.remove_all(&prefix(organisation, topic)).await
+    }
+
+    async fn load<T: Serialize>(
+        &self,
+        key: &str,
+        ttl: TimeDelta,
+        load: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let at = self.clock.now();
+        let bytes = serde_json::to_vec(&Cached { value: load.await?, at }).map_err(internal)?;
+        self.cache.put(key, bytes.clone(), ttl.to_std().unwrap_or_default()).await;
+        Ok(bytes)
+    }
+
+    async fn kept<T: DeserializeOwned>(&self, key: &str, ttl: TimeDelta) -> Option<Cached<T>> {
+        self.read(&self.cache.get(key).await?, ttl)
+    }
+
+    /// What was written by another version of the program is as nothing, and so is what is too old by the clock that answers are dated by.
+    fn read<T: DeserializeOwned>(&self, bytes: &[u8], ttl: TimeDelta) -> Option<Cached<T>> {
+        let cached: Cached<T> = serde_json::from_slice(bytes).ok()?;
+        (self.clock.now() - cached.at < ttl).then_some(cached)
+    }
+
+    async fn key(&self, organisation: OrganisationId, topic: Topic, question: &str) -> String {
+        let generation = self.generation(&generation_key(organisation, topic)).await;
+        format!("{}{generation:016x}:{question}", prefix(organisation, topic))
+    }
+
+    /// The present generation: the cache's, which all nodes share; where it has none, the one that this process knows.
+    async fn generation(&self, key: &str) -> u64 {
+        let shared = self.cache.get(key).await.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+        match shared {
+            Some(generation) => {
+                if self.generations.get(key).await != Some(generation) {
+                    self.generations.insert(key.to_owned(), generation).await;
+                }
+                generation
+            }
+            None => {
+                let generation = self.generations.get_with_by_ref(key, async { rand::random() }).await;
+                self.put_generation(key, generation).await;
+                generation
+            }
+        }
+    }
+
+    async fn put_generation(&self, key: &str, generation: u64) {
+        self.generations.insert(key.to_owned(), generation).await;
+        self.cache.put(key, generation.to_le_bytes().to_vec(), GENERATION_TTL).await;
+    }
+}
+
+fn prefix(organisation: OrganisationId, topic: Topic) -> String {
+    format!("memo:{organisation}:{}:", topic.code())
+}
+
+fn generation_key(organisation: OrganisationId, topic: Topic) -> String {
+    format!("generation:{organisation}:{}", topic.code())
+}
+
+fn internal(error: serde_json::Error) -> ServiceError {
+    ServiceError::Internal(error.into())
+}
+
+/// Why a flight failed, for one of those who waited for it.
+#[derive(Debug)]
+struct Cause(Arc<ServiceError>);
+
+impl Cause {
+    fn inner(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.0)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.inner() {
+            Some(inner) => fmt::Display::fmt(inner, f),
+            None => fmt::Display::fmt(&self.0, f),
+        }
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner()?.source()
+    }
+}
+
+/// The same error once more.
+pub(super) fn shared(error: &Arc<ServiceError>) -> ServiceError {
+    match &**error {
+        ServiceError::BadInput(bad) => ServiceError::BadInput(bad.clone()),
+        ServiceError::Unauthenticated => ServiceError::Unauthenticated,
+        ServiceError::Forbidden(why) => ServiceError::Forbidden(why.clone()),
+        ServiceError::NotFound(what) => ServiceError::NotFound(what),
+        ServiceError::Conflict(why) => ServiceError::Conflict(why.clone()),
+        ServiceError::Fenced => ServiceError::Fenced,
+        ServiceError::Upstream(why) => ServiceError::Upstream(why.clone()),
+        ServiceError::Busy(why) => ServiceError::Busy(why),
+        ServiceError::Unavailable(_) => ServiceError::Unavailable(Box::new(Cause(Arc::clone(error)))),
+        ServiceError::Internal(_) => ServiceError::Internal(Box::new(Cause(Arc::clone(error)))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
