@@ -1,9 +1,8 @@
-//! A daily snapshot of an organisation with many messages in the day, against the aggregates over those messages that it replaces, and the same
-//! snapshot when the history is ten times longer.
+//! A daily snapshot of an organisation with many messages in the day, against the aggregates over those messages that it replaces.
 //!
-//! The services as a server has them, on SQLite. Messages are written by SQL, a tenth as many customers, three channels and twenty campaigns, the
-//! same on every day; the counters are those that recording would have kept. `cargo bench --bench snapshot -- 10000` for a quick run; the usual
-//! day has a million messages, and the long history ten such days.
+//! Then the same snapshot when the history is ten times longer. The services as a server has them, on SQLite. Messages are written by SQL: a
+//! tenth as many customers, three channels and twenty campaigns, the same on every day; the counters are those that recording would have kept.
+//! `cargo bench --bench snapshot -- 10000` for a quick run; the usual day has a million messages, and the long history ten such days.
 
 mod figure;
 
@@ -11,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{Days, NaiveDate};
-use figure::{percentile, ratio, say, size};
+use figure::{per_second, percentile, ratio, say, size};
 use sea_orm::{ConnectionTrait as _, Statement};
 use wabacus::app::{App, Wiring};
 use wabacus::config::Config;
@@ -157,7 +156,8 @@ impl Bench {
 
     async fn snapshot(&self) -> Snapshot {
         let snapshots = &self.app.services().snapshot;
-        let made = snapshots.generate(&Caller::command_line(), self.organisation, SnapshotType::Daily, self.date, None);
+        let caller = Caller::command_line();
+        let made = snapshots.generate(&caller, self.organisation, SnapshotType::Daily, self.date, None);
         made.await.expect("a snapshot")
     }
 
@@ -215,9 +215,10 @@ async fn main() {
     let plain = median(async || bench.aggregate::<10>(&counts()).await).await;
     let people = median(async || bench.aggregate::<2>(&scores()).await).await;
     say(&format!(
-        "a day of {messages} messages, median of {ROUNDS}: the snapshot takes {} us, the aggregate of the counts {} us ({} of it), \
-         with that of the scores {} us ({} of both)",
+        "a day of {messages} messages, median of {ROUNDS}: the snapshot takes {} us, {} messages a second; the aggregate of the counts \
+         {} us ({} of it), with that of the scores {} us ({} of both)",
         snapshot.as_micros(),
+        per_second(messages, snapshot),
         plain.as_micros(),
         ratio(snapshot.as_micros(), plain.as_micros()),
         (plain + people).as_micros(),

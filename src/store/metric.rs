@@ -1,5 +1,6 @@
-//! The counters of analytics as they are read: what a period holds is summed by the database, from rows that follow the period's days, channels
-//! and people, not its messages.
+//! The counters of analytics as they are read: what a period holds is summed by the database.
+//!
+//! What is read follows the period's days, channels, campaigns and people, and not its messages.
 
 pub mod day;
 
@@ -219,14 +220,13 @@ async fn active(db: &impl Db, scope: Scope, range: DateRange) -> Result<[i64; 2]
     people.and_dates(range);
     people.and_channel(scope);
     people.and("messages > 0");
-    let mut recency = String::from("CASE");
-    for (under, points) in RECENCY_POINTS {
+    let steps = RECENCY_POINTS.map(|(under, points)| {
         // Under a week means after the same day a week before.
         let back = u64::try_from(under).map(Days::new).ok().and_then(|days| range.to().checked_sub_days(days));
         let back = people.bind(back.unwrap_or(NaiveDate::MIN));
-        recency.push_str(&format!(" WHEN last_date > {back} THEN {points}"));
-    }
-    recency.push_str(" ELSE 0 END");
+        format!("WHEN last_date > {back} THEN {points}")
+    });
+    let recency = format!("CASE {} ELSE 0 END", steps.join(" "));
     let points = format!("CASE WHEN messages_sum >= 20 THEN 40 ELSE 2 * messages_sum END + {recency}");
     // Both shares over one divisor, and half of it added before the quotient is cut.
     let divisor = "(messages_sum * CASE WHEN received = 0 THEN 1 ELSE received END)";

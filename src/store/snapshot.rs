@@ -37,7 +37,7 @@ pub async fn of_period(
     kind: SnapshotType,
     date: NaiveDate,
 ) -> Result<Vec<Snapshot>, StoreError> {
-    read_all(of(organisation, kind).filter(Column::Date.eq(date)).all(db).await?, from_row)
+    read_all(of(organisation, kind).filter(Column::Date.eq(date)).all(db).await?, |row| from_row(&row))
 }
 
 /// The snapshots of a channel, or of the organisation as a whole, whose periods begin on the days; the oldest first.
@@ -52,18 +52,18 @@ pub async fn list(
         .filter(Column::ChannelId.eq(column_of(channel)))
         .filter(Column::Date.between(range.from(), range.to()))
         .order_by_asc(Column::Date);
-    read_all(query.all(db).await?, from_row)
+    read_all(query.all(db).await?, |row| from_row(&row))
 }
 
 /// The snapshot with this id, whosever it is: the caller must look at its organisation.
 pub async fn find_any(db: &impl Db, id: SnapshotId) -> Result<Option<Snapshot>, StoreError> {
-    Entity::find_by_id(id.uuid()).one(db).await?.map(from_row).transpose()
+    Entity::find_by_id(id.uuid()).one(db).await?.as_ref().map(from_row).transpose()
 }
 
 /// Those of the ids that exist, whosever they are, in no particular order.
 pub async fn find_many(db: &impl Db, ids: &[SnapshotId]) -> Result<Vec<Snapshot>, StoreError> {
     let rows = row::select_in(db, Entity::find(), Column::Id, ids.iter().map(|id| id.uuid()).collect()).await?;
-    read_all(rows, from_row)
+    read_all(rows, |row| from_row(&row))
 }
 
 fn of(organisation: OrganisationId, kind: SnapshotType) -> Select<Entity> {
@@ -92,7 +92,7 @@ fn to_row(snapshot: &Snapshot) -> Result<Model, StoreError> {
     })
 }
 
-fn from_row(row: Model) -> Result<Snapshot, StoreError> {
+fn from_row(row: &Model) -> Result<Snapshot, StoreError> {
     Ok(Snapshot {
         id: SnapshotId::from_uuid(row.id),
         organisation_id: OrganisationId::from_uuid(row.organisation_id),

@@ -132,31 +132,37 @@ async fn conversations_are_open_as_of_a_time(database: &Database) {
     assert_eq!((open(None, 2).await, open(Some(7), 2).await, open(None, 1).await), (2, 1, 3));
 }
 
+fn campaign(
+    number: u128,
+    organisation: u128,
+    state: &str,
+    channel: Option<u128>,
+    [created, started, finished]: [Option<i64>; 3],
+) -> campaign::Model {
+    campaign::Model {
+        id: id(number),
+        organisation_id: id(organisation),
+        external_id: number.to_string(),
+        name: "Monsoon".to_owned(),
+        channel_id: channel.map(id),
+        state: state.to_owned(),
+        recipients: 10,
+        started_at: started.map(hour),
+        finished_at: finished.map(hour),
+        created_at: created.map_or(now(), hour),
+        updated_at: now(),
+    }
+}
+
 async fn campaigns_count_while_their_life_touches_the_period(database: &Database) {
-    let campaign = |number, organisation, state: &str, channel: Option<u128>, created, started, finished| {
-        let hour_of = |hours: Option<i64>| hours.map(hour);
-        campaign::Model {
-            id: id(number),
-            organisation_id: id(organisation),
-            external_id: number.to_string(),
-            name: "Monsoon".to_owned(),
-            channel_id: channel.map(id),
-            state: state.to_owned(),
-            recipients: 10,
-            started_at: hour_of(started),
-            finished_at: hour_of(finished),
-            created_at: hour(created),
-            updated_at: now(),
-        }
-    };
     let rows = vec![
-        campaign(101, OWN, "ACTIVE", Some(7), 0, None, None),
-        campaign(102, OWN, "COMPLETED", None, 50, Some(-50), Some(0)),
-        campaign(103, OWN, "FAILED", Some(8), -9, Some(50), None),
-        campaign(104, OWN, "DRAFT", None, 9, None, None),
-        campaign(105, OWN, "COMPLETED", None, -9, Some(-9), Some(-1)),
-        campaign(106, OWN, "ACTIVE", None, 10, Some(10), None),
-        campaign(107, OTHER, "ACTIVE", None, 0, None, None),
+        campaign(101, OWN, "ACTIVE", Some(7), [Some(0), None, None]),
+        campaign(102, OWN, "COMPLETED", None, [Some(50), Some(-50), Some(0)]),
+        campaign(103, OWN, "FAILED", Some(8), [Some(-9), Some(50), None]),
+        campaign(104, OWN, "DRAFT", None, [Some(9), None, None]),
+        campaign(105, OWN, "COMPLETED", None, [Some(-9), Some(-9), Some(-1)]),
+        campaign(106, OWN, "ACTIVE", None, [Some(10), Some(10), None]),
+        campaign(107, OTHER, "ACTIVE", None, [Some(0), None, None]),
     ];
     fill(database, rows).await;
     let sent = |organisation, on: &str, campaign, channel, [sent, delivered, read]: [i64; 3]| campaign_day::Model {
@@ -261,7 +267,7 @@ async fn contacts_are_known_new_and_blocked_by_channel(database: &Database) {
     assert_eq!(found(Some(9)).await, ContactFigures::default());
 }
 
-/// The finaliser of SplitMix64, which leaves no pattern in numbers that follow each other.
+/// The finaliser of `SplitMix64`, which leaves no pattern in numbers that follow each other.
 fn scattered(number: u64) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -22,7 +22,7 @@ fn message(channel: &str, name: &str, customer: usize, created_at: &str) -> Valu
 }
 
 /// The message with more of what is known of it.
-fn with(mut message: Value, more: Value) -> Value {
+fn with(mut message: Value, more: &Value) -> Value {
     let fields = message.as_object_mut().expect("an object");
     fields.extend(more.as_object().expect("an object").clone());
     message
@@ -175,7 +175,7 @@ async fn a_month_thirteen_hours_ahead_lies_between_its_midnights_and_is_the_sum_
     for day in 1..=28_usize {
         let at = format!("2026-06-{day:02}T{:02}:30:00Z", day % 24);
         let read = json!({ "deliveredAt": at, "readAt": at, "conversationId": format!("talk {}", day / 3) });
-        messages.push(with(message(&channel, &format!("day {day}"), day % 5, &at), read));
+        messages.push(with(message(&channel, &format!("day {day}"), day % 5, &at), &read));
     }
     tell(&world, &shop, messages).await;
     world.advance_to("2026-06-30T15:00:00Z").await;
@@ -244,11 +244,11 @@ async fn late_facts_are_shown_until_the_snapshot_is_made_anew_as_the_same_one() 
     let talk = json!({ "conversationId": "talk" });
     let asked = with(
         message(&channel, "question", 1, "2026-06-04T05:00:00Z"),
-        json!({ "direction": "INBOUND", "sentAt": null, "conversationId": "talk" }),
+        &json!({ "direction": "INBOUND", "sentAt": null, "conversationId": "talk" }),
     );
-    let answer = with(message(&channel, "answer", 1, "2026-06-04T05:00:41Z"), talk);
+    let answer = with(message(&channel, "answer", 1, "2026-06-04T05:00:41Z"), &talk);
     let other =
-        with(message(&channel, "other", 2, "2026-06-04T09:00:00Z"), json!({ "deliveredAt": "2026-06-04T09:00:05Z" }));
+        with(message(&channel, "other", 2, "2026-06-04T09:00:00Z"), &json!({ "deliveredAt": "2026-06-04T09:00:05Z" }));
     tell(&world, &shop, vec![asked, answer, other]).await;
 
     let first = generate(&world, &shop, "DAILY", "2026-06-04", None).await;
@@ -276,7 +276,7 @@ async fn late_facts_are_shown_until_the_snapshot_is_made_anew_as_the_same_one() 
     assert_eq!(drift(&world, &first["id"]).await, [""; 0], "nothing is late yet");
 
     let read = json!({ "deliveredAt": "2026-06-04T05:01:00Z", "readAt": "2026-06-05T06:30:00Z" });
-    tell(&world, &shop, vec![with(message(&channel, "answer", 1, "2026-06-04T05:00:41Z"), read)]).await;
+    tell(&world, &shop, vec![with(message(&channel, "answer", 1, "2026-06-04T05:00:41Z"), &read)]).await;
     let expected = [
         "messages.delivered 1 2",
         "messages.read 0 1",
@@ -347,9 +347,9 @@ async fn nobody_makes_or_sees_the_snapshots_of_another() {
     let (_, foreign) = world.shop("app-2").await;
     let (other, _) = world.shop("app-3").await;
     let made = generate(&world, &shop, "DAILY", "2026-06-04", Some(&channel)).await;
-    let make = "mutation($id: ID!, $channel: ID) {
+    let by_hand = "mutation($id: ID!, $channel: ID) {
         generateSnapshot(organisationId: $id, type: DAILY, date: \"2026-06-04\", channelId: $channel) { id } }";
-    let refused = world.refused(make, json!({ "id": shop, "channel": foreign })).await;
+    let refused = world.refused(by_hand, json!({ "id": shop, "channel": foreign })).await;
     assert_eq!(refused.0, "NOT_FOUND", "another organisation's channel");
     let list = "query($id: ID!, $channel: ID) { organisation(id: $id) {
         snapshots(type: DAILY, from: \"2026-06-01\", to: \"2026-06-30\", channelId: $channel) { id } } }";
@@ -368,5 +368,9 @@ async fn nobody_makes_or_sees_the_snapshots_of_another() {
     let drift = "query($id: ID!) { snapshotDrift(id: $id) { changes { figure } } }";
     assert_eq!(code(&own, drift, json!({ "id": made["id"] })).await, None);
     assert_eq!(code(&stranger, drift, json!({ "id": made["id"] })).await.as_deref(), Some("NOT_FOUND"));
-    assert_eq!(code(&own, make, json!({ "id": shop })).await.as_deref(), Some("FORBIDDEN"), "only an admin makes one");
+    assert_eq!(
+        code(&own, by_hand, json!({ "id": shop })).await.as_deref(),
+        Some("FORBIDDEN"),
+        "only an admin makes one"
+    );
 }

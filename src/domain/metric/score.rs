@@ -41,9 +41,9 @@ pub fn engagement_score(
     // Both shares over one divisor, so that nothing is rounded in between.
     let (by_messages, by_campaigns) = (i128::from(messages.max(1)), i128::from(received.max(1)));
     let divisor = by_messages.saturating_mul(by_campaigns);
-    let replies = part(replied, messages).saturating_mul(REPLY_POINTS).saturating_mul(by_campaigns);
+    let answers = part(replied, messages).saturating_mul(REPLY_POINTS).saturating_mul(by_campaigns);
     let campaigns = part(engaged, received).saturating_mul(CAMPAIGN_POINTS).saturating_mul(by_messages);
-    let points = whole.saturating_mul(divisor).saturating_add(replies).saturating_add(campaigns);
+    let points = whole.saturating_mul(divisor).saturating_add(answers).saturating_add(campaigns);
     Rate::quotient(points.saturating_mul(100), divisor).min(Rate::HUNDRED)
 }
 

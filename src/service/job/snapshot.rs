@@ -1,5 +1,4 @@
-//! `DAILY_SNAPSHOT`, `WEEKLY_SNAPSHOT` and `MONTHLY_SNAPSHOT`: when a period is over, its figures are frozen, of the organisation and of each
-//! channel.
+//! `DAILY_SNAPSHOT`, `WEEKLY_SNAPSHOT` and `MONTHLY_SNAPSHOT`: when a period is over, its figures are frozen.
 
 use async_trait::async_trait;
 
@@ -15,7 +14,7 @@ use crate::store;
 /// How many snapshots are counted in one view of the database and written in one transaction.
 const BATCH: usize = 50;
 
-/// Makes the snapshots of one type.
+/// Makes the snapshots of one type, of the organisation and of each of its channels.
 #[derive(Debug)]
 pub struct TakeSnapshots {
     kind: SnapshotType,
