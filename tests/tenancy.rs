@@ -35,22 +35,27 @@ impl Neighbours {
         let token = world.token(Some(&own)).await;
         drop(world.token(Some(&other)).await);
         let query = "query($id: ID!) {
-            organisation(id: $id) { scheduledJobs { id } jobRuns { nodes { id } } invoices { nodes { id lines { id } } } }
+            organisation(id: $id) { scheduledJobs { id } jobRuns { nodes { id } } invoices { nodes { id lines { id } } }
+                snapshots(type: DAILY, from: \"2026-06-30\", to: \"2026-06-30\") { id } }
             tokens(organisationId: $id) { nodes { id } }
             auditLog(organisationId: $id) { nodes { id } } }";
         let data = world.ask(query, json!({ "id": other })).await;
         let query = "mutation($id: ID!) { upsertCustomers(organisationId: $id, customers: [{ phone: \"+919800000001\" }]) { id } }";
         let customer = world.ask(query, json!({ "id": other })).await["upsertCustomers"][0]["id"].take();
+        let query = "mutation($id: ID!) { upsertCampaigns(organisationId: $id, campaigns: [
+            { externalId: \"diwali\", name: \"Diwali\", state: ACTIVE, recipients: 1 }]) { id } }";
+        let campaign = world.ask(query, json!({ "id": other })).await["upsertCampaigns"][0]["id"].take();
         let query = "mutation($id: ID!) { recordUsage(organisationId: $id, records: [
             { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" }]) { record { id } } }";
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, campaign, record].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
             &data["organisation"]["invoices"]["nodes"],
             &data["organisation"]["invoices"]["nodes"][0]["lines"],
+            &data["organisation"]["snapshots"],
             &data["tokens"]["nodes"],
             &data["auditLog"]["nodes"],
         ] {
@@ -227,7 +232,10 @@ async fn a_token_that_ran_out_while_its_connection_lasted_is_unauthenticated() {
 const RECORDING: &[&str] = &[
     "Query.viewer",
     "Mutation.upsertCustomers",
+    "Mutation.upsertCampaigns",
     "Mutation.recordUsage",
+    "Mutation.recordMessages",
+    "Mutation.upsertConversations",
     "Mutation.amendUsage",
     "Mutation.voidUsage",
     "Mutation.recordCall",

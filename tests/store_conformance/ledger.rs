@@ -42,9 +42,14 @@ stories! {
 
 /// A node of its own on the database.
 fn node(store: Store) -> LedgerService {
+    LedgerService::new(core(store))
+}
+
+/// What the services of a node stand on.
+pub(crate) fn core(store: Store) -> Arc<Core> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let clock = Arc::new(ManualClock::at(now()));
-    LedgerService::new(Core::new(CoreParts {
+    Core::new(CoreParts {
         store,
         clock: clock.clone(),
         bus: Arc::new(LocalBus::default()),
@@ -56,11 +61,11 @@ fn node(store: Store) -> LedgerService {
         webhooks: WebhookOptions::default(),
         invoicing: InvoicingOptions::default(),
         lease: Arc::new(OneNode),
-    }))
+    })
 }
 
 /// An organisation with the plan that everybody begins with.
-async fn shop(database: &Database, name: &str) -> OrganisationId {
+pub(crate) async fn shop(database: &Database, name: &str) -> OrganisationId {
     let id = stored_organisation(database, name).await.id;
     let book = store::plan::price_book(database.store.read()).await.unwrap();
     let plan = book.plan_by_code("planCode", "free-trial").unwrap().id;
@@ -104,7 +109,7 @@ fn add(sums: &mut Sums, key: String, values: [i64; 4]) {
     sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
 }
 
-async fn all_records(database: &Database) -> Vec<usage_record::Model> {
+pub(crate) async fn all_records(database: &Database) -> Vec<usage_record::Model> {
     usage_record::Entity::find().all(database.store.read()).await.unwrap()
 }
 
@@ -167,7 +172,7 @@ async fn counters(database: &Database) -> (Sums, Sums) {
     (kept, counted)
 }
 
-async fn assert_counted(database: &Database) {
+pub(crate) async fn assert_counted(database: &Database) {
     let (kept, counted) = counters(database).await;
     assert_eq!(kept, counted);
 }
@@ -322,7 +327,7 @@ fn told(outcome: Outcome) -> String {
 }
 
 /// Says that the invoice of a month is as `state` says.
-async fn invoice(database: &Database, organisation: OrganisationId, month: &str, state: &str) {
+pub(crate) async fn invoice(database: &Database, organisation: OrganisationId, month: &str, state: &str) {
     let row = invoice::Model {
         id: wabacus::domain::id::InvoiceId::generate(now()).uuid(),
         organisation_id: organisation.uuid(),

@@ -185,6 +185,10 @@ const RECORDERS: &[Case] = &[
     (r#"backfillUsage(organisationId: "$org", from: "2026-05-01", to: "") { id }"#, "to"),
     (r#"rotateWebhookSecret(organisationId: "$run") { secret }"#, "organisationId"),
     (r#"rotateChannelSecret(channelId: "$org") { secret }"#, "channelId"),
+    (r#"recordMessages(organisationId: "$channel", messages: []) { outcome }"#, "organisationId"),
+    (r#"recordMessages(organisationId: "$org", messages: []) { outcome }"#, "messages"),
+    (r#"upsertConversations(organisationId: "$channel", conversations: []) { outcome }"#, "organisationId"),
+    (r#"upsertConversations(organisationId: "$org", conversations: []) { outcome }"#, "conversations"),
     (r#"upsertCustomers(organisationId: "$org", customers: []) { id }"#, "customers"),
     (r#"upsertCustomers(organisationId: "$org", customers: [{ phone: "twelve" }]) { id }"#, "customers[0].phone"),
 ];
@@ -284,6 +288,53 @@ const INVOICES: &[Case] = &[
     (r#"voidInvoice(id: "inv_0192b7c0f0007000800000000000000a", reason: " ") { id }"#, "reason"),
 ];
 
+const SNAPSHOTS: &[Case] = &[
+    (r#"generateSnapshot(organisationId: "$channel", type: DAILY, date: "2026-06-04") { id }"#, "organisationId"),
+    (r#"generateSnapshot(organisationId: "$org", type: DAILY, date: "2026-02-30") { id }"#, "date"),
+    (r#"generateSnapshot(organisationId: "$org", type: DAILY, date: "2026-06-06") { id }"#, "date"),
+    (r#"generateSnapshot(organisationId: "$org", type: WEEKLY, date: "2026-06-08") { id }"#, "date"),
+    (r#"generateSnapshot(organisationId: "$org", type: MONTHLY, date: "2026-07-01") { id }"#, "date"),
+    (
+        r#"generateSnapshot(organisationId: "$org", type: DAILY, date: "2026-06-04", channelId: "$org") { id }"#,
+        "channelId",
+    ),
+];
+
+const CAMPAIGNS: &[Case] = &[
+    (r#"upsertCampaigns(organisationId: "$channel", campaigns: []) { id }"#, "organisationId"),
+    (r#"upsertCampaigns(organisationId: "$org", campaigns: []) { id }"#, "campaigns"),
+    ("upsertCampaigns(campaigns: []) { id }", "organisationId"),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [{ externalId: "", name: "A", state: ACTIVE, recipients: 1 }]) { id }"#,
+        "campaigns[0].externalId",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [
+            { externalId: "a", name: "A", state: ACTIVE, recipients: 1 } { externalId: "b", name: " ", state: ACTIVE, recipients: 1 }]) { id }"#,
+        "campaigns[1].name",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [{ externalId: "a", name: "A", state: ACTIVE, recipients: -1 }]) { id }"#,
+        "campaigns[0].recipients",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [
+            { externalId: "a", name: "A", state: ACTIVE, recipients: 1, channelId: "$org" }]) { id }"#,
+        "campaigns[0].channelId",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [
+            { externalId: "a", name: "A", state: ACTIVE, recipients: 1, startedAt: "soon" }]) { id }"#,
+        "campaigns[0].startedAt",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [{ externalId: "a", name: "A", state: COMPLETED, recipients: 1,
+            startedAt: "2026-06-05T06:00:00Z", finishedAt: "2026-06-05T05:00:00Z" }]) { id }"#,
+        "campaigns[0].finishedAt",
+    ),
+    (r#"invalidateCache(organisationId: "$channel")"#, "organisationId"),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -301,7 +352,8 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let before = database.version().await;
     let mut wrong = Vec::new();
     for (asked, field) in
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES].concat()
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
+            .concat()
     {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
@@ -327,7 +379,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
     let asked: BTreeSet<String> =
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES]
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
             .concat()
             .into_iter()
             .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))

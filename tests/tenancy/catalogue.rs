@@ -167,9 +167,12 @@ impl Catalogue {
             ("Boolean", _) => return "true".to_owned(),
             ("Date", _) => return "\"2026-06-01\"".to_owned(),
             ("Month", _) => return "\"2026-06\"".to_owned(),
+            // What is told of has happened.
+            ("DateTime", "createdAt" | "openedAt") => return "\"2026-06-04T00:00:00.000Z\"".to_owned(),
             ("DateTime", _) => return "\"2030-06-01T00:00:00.000Z\"".to_owned(),
             ("Decimal", _) => return "\"1\"".to_owned(),
             ("JSON", _) => return "{}".to_owned(),
+            ("String", "customerPhone") => return "\"+919800000001\"".to_owned(),
             ("String", "timeZone") => return "\"Asia/Kolkata\"".to_owned(),
             ("String", _) => return "\"x\"".to_owned(),
             _ => {}

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MESSAGES_MAX, MessageService, group};
+use super::fact::tell;
+use super::{MESSAGES_MAX, MessageService};
 use crate::domain::id::OrganisationId;
 use crate::domain::input::BadInput;
 use crate::domain::message::rollup::{Deltas, Sign};
@@ -110,7 +111,7 @@ impl MessageService {
         remake(&work, organisation, zone, &touched, &mut deltas).await?;
         let deltas = deltas.settled();
         store::message::rollup::apply(work.tx(), &deltas).await?;
-        group::tell(&mut work, &deltas, BTreeMap::new(), BTreeMap::new());
+        tell(&mut work, &deltas, BTreeMap::new(), BTreeMap::new());
         work.commit().await?;
         Ok(outcomes)
     }

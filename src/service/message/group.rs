@@ -1,25 +1,16 @@
 //! One transaction for what many calls tell of messages: joined with what is known, written down, counted, made usage, told of.
 
-use chrono::NaiveDate;
-
-use super::intake::{Ground, Intake};
-use super::{Touched, contact, conversation};
-use crate::domain::event::Fact;
-use crate::domain::id::{ChannelId, OrganisationId};
+use super::fact::tell;
+use super::intake::{Batch, Ground, Intake};
+use super::{contact, conversation};
+use crate::domain::id::OrganisationId;
+use crate::domain::message::Outcome;
 use crate::domain::message::rollup::Deltas;
-use crate::domain::message::{Outcome, Update};
 use crate::service::core::UnitOfWork;
 use crate::service::lane::{self, Answer};
 use crate::service::ledger::{self, Entered, Failure, Window};
 use crate::service::{Core, ServiceError};
 use crate::store;
-
-/// The checked updates of a call.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) organisation: OrganisationId,
-    pub(super) updates: Vec<Update>,
-}
 
 impl lane::Batch for Batch {
     type Outcome = Outcome;
@@ -142,21 +133,4 @@ async fn write_down(
     store::message::rollup::apply(tx, &settled).await?;
     *deltas = settled;
     Ok(())
-}
-
-/// Says which channels and days changed, once for each organisation.
-pub(super) fn tell(
-    work: &mut UnitOfWork<'_>,
-    deltas: &Deltas,
-    mut channels: Touched<ChannelId>,
-    mut dates: Touched<NaiveDate>,
-) {
-    for key in deltas.days.keys() {
-        channels.entry(key.organisation_id).or_default().extend(key.channel_id);
-        dates.entry(key.organisation_id).or_default().insert(key.date);
-    }
-    for (organisation, channels) in channels {
-        let dates = dates.remove(&organisation).unwrap_or_default().into_iter().collect();
-        work.say(organisation, Fact::MessagesChanged { channels: channels.into_iter().collect(), dates });
-    }
 }

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
-use super::Touched;
-use super::group::Batch;
+use super::fact::Touched;
 use crate::domain::channel::{Channel, ChannelKind};
 use crate::domain::clock::Instant;
 use crate::domain::customer::{Customer, NewCustomer};
@@ -22,6 +21,13 @@ use crate::service::ledger::Entry;
 use crate::store::message::contact::ContactKey;
 use crate::store::usage::{Ground as Zones, Owned};
 use crate::store::{self, StoreError};
+
+/// The checked updates of a call.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) organisation: OrganisationId,
+    pub(super) updates: Vec<Update>,
+}
 
 /// What is known already, as this transaction sees it.
 pub(super) struct Ground {

@@ -6,10 +6,10 @@
 mod backfill;
 pub(super) mod contact;
 mod conversation;
+mod fact;
 mod group;
 mod intake;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::access::Caller;
@@ -20,13 +20,10 @@ use crate::domain::input::BadInput;
 use crate::domain::message::{Outcome, Update};
 pub(super) use backfill::{MadeUp, make_up};
 pub use conversation::CONVERSATIONS_MAX;
-use group::Batch;
+use intake::Batch;
 
 /// The most messages, or updates of them, in one call.
 pub const MESSAGES_MAX: usize = 1_000;
-
-/// Things of organisations that something changed about.
-type Touched<T> = BTreeMap<OrganisationId, BTreeSet<T>>;
 
 /// Takes in what is told of messages.
 #[derive(Debug, Clone)]
