@@ -99,7 +99,8 @@ async fn campaigns(
     Ok(campaigns.into_iter().zip(from).map(|(campaign, from)| Drive { campaign, from }).collect())
 }
 
-/// A message that reached its customer, as the ledger's record says, and now and then an answer, or another message that failed.
+/// A message that reached its customer, as the ledger's record says, and now and then an answer with thanks for it, or another message that
+/// failed.
 fn messages(
     trader: &Trader,
     happening: &Happening,
@@ -115,9 +116,11 @@ fn messages(
     let created_at = delivered_at - later(1, 8);
     let read_at = delivered_at + later(5, 1_800);
     let came_at = read_at + later(10, 900);
+    let thanked_at = came_at + later(20, 600);
     let mut is_one_in_hundred = |share| chance.below(100) < share;
     let is_read = is_one_in_hundred(74) && read_at < now;
     let is_answered = is_read && is_one_in_hundred(26) && came_at < now;
+    let is_thanked = is_answered && is_one_in_hundred(80);
     let fails_another = is_one_in_hundred(4);
     let phone = match happening.customer.and_then(|number| trader.customers().get(number)) {
         Some(customer) => customer.phone.clone(),
@@ -152,6 +155,14 @@ fn messages(
     if is_answered {
         let came = update(format!("{}-answer", happening.resource_id), Direction::Inbound, Life::seen(came_at));
         updates.push(Update { campaign_id: None, ..came });
+    }
+    if is_thanked && thanked_at < now {
+        let life = Life { sent_at: Some(thanked_at), delivered_at: Some(thanked_at), ..Life::seen(thanked_at) };
+        let thanks = update(format!("{}-thanks", happening.resource_id), Direction::Outbound, life);
+        // Within a day of the customer's own words it costs nothing.
+        let pricing_type = Some("free_customer_service".to_owned());
+        let pricing = Pricing { category: Some(UsageCategory::Service), pricing_type };
+        updates.push(Update { campaign_id: None, pricing, ..thanks });
     }
     if fails_another {
         let failed = Life { sent_at: Some(created_at), failed_at: Some(delivered_at), ..Life::seen(created_at) };
