@@ -184,16 +184,10 @@ const RECORDERS: &[Case] = &[
     (r#"backfillUsage(organisationId: "$org", from: "2026-05-02", to: "2026-05-01") { id }"#, "from"),
     (r#"backfillUsage(organisationId: "$org", from: "2026-05-01", to: "") { id }"#, "to"),
     (r#"rotateWebhookSecret(organisationId: "$run") { secret }"#, "organisationId"),
-<<<<<<< HEAD
-=======
     (r#"rotateChannelSecret(channelId: "$org") { secret }"#, "channelId"),
->>>>>>> b-webhooks
     (r#"recordMessages(organisationId: "$channel", messages: []) { outcome }"#, "organisationId"),
     (r#"recordMessages(organisationId: "$org", messages: []) { outcome }"#, "messages"),
     (r#"upsertConversations(organisationId: "$channel", conversations: []) { outcome }"#, "organisationId"),
-    (r#"upsertConversations(organisationId: "$org", conversations: []) { outcome }"#, "conversations"),
-<<<<<<< HEAD
-    (r#"rotateChannelSecret(channelId: "$org") { secret }"#, "channelId"),
 =======
 >>>>>>> b-webhooks
     (r#"upsertCustomers(organisationId: "$org", customers: []) { id }"#, "customers"),
