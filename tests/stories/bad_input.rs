@@ -188,8 +188,7 @@ const RECORDERS: &[Case] = &[
     (r#"recordMessages(organisationId: "$channel", messages: []) { outcome }"#, "organisationId"),
     (r#"recordMessages(organisationId: "$org", messages: []) { outcome }"#, "messages"),
     (r#"upsertConversations(organisationId: "$channel", conversations: []) { outcome }"#, "organisationId"),
-=======
->>>>>>> b-webhooks
+    (r#"upsertConversations(organisationId: "$org", conversations: []) { outcome }"#, "conversations"),
     (r#"upsertCustomers(organisationId: "$org", customers: []) { id }"#, "customers"),
     (r#"upsertCustomers(organisationId: "$org", customers: [{ phone: "twelve" }]) { id }"#, "customers[0].phone"),
 ];
