@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::bsp::{self, Bsps};
 use crate::bus::LocalBus;
-use crate::cache::LocalCache;
+use crate::cache::{Cache, LocalCache};
 use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::domain::snapshot::SnapshotType;
@@ -33,13 +33,19 @@ use crate::store::{Store, StoreError};
 pub struct Wiring {
     pub clock: SharedClock,
     pub faults: Arc<dyn Faults>,
+    pub cache: Arc<dyn Cache>,
     /// Renders `/metrics`.
     pub metrics: RenderMetrics,
 }
 
 impl Default for Wiring {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), faults: Arc::new(NoFaults), metrics: Arc::new(String::new) }
+        Self {
+            clock: Arc::new(SystemClock),
+            faults: Arc::new(NoFaults),
+            cache: Arc::new(LocalCache::default()),
+            metrics: Arc::new(String::new),
+        }
     }
 }
 
@@ -100,7 +106,7 @@ impl App {
         let store = open_store(&config).await?;
         let (ledger, invoicing) = (config.ledger, config.invoicing);
         let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
-        let core = core(store.clone(), foundation, &wiring.clock)?;
+        let core = core(store.clone(), foundation, &wiring.clock, wiring.cache)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
         let limited = Arc::clone(&core);
@@ -179,15 +185,20 @@ pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
     let (ledger, invoicing) = (config.ledger, config.invoicing);
     let foundation = Foundation { bsp: config.bsp, keys, scheduling: config.scheduling, ledger, invoicing };
     let clock: SharedClock = Arc::new(SystemClock);
-    Ok(AccessService::new(core(store, foundation, &clock)?))
+    Ok(AccessService::new(core(store, foundation, &clock, Arc::new(LocalCache::default()))?))
 }
 
-fn core(store: Store, foundation: Foundation, clock: &SharedClock) -> Result<Arc<Core>, AppError> {
+fn core(
+    store: Store,
+    foundation: Foundation,
+    clock: &SharedClock,
+    cache: Arc<dyn Cache>,
+) -> Result<Arc<Core>, AppError> {
     Ok(Core::new(CoreParts {
         store,
         clock: Arc::clone(clock),
         bus: Arc::new(LocalBus::default()),
-        cache: Arc::new(LocalCache::default()),
+        cache,
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
         keys: foundation.keys,
         scheduling: foundation.scheduling,

@@ -150,8 +150,12 @@ impl Memo {
 
     /// The same, and gives the room back at once, for which all that is kept of anybody is looked at; how many answers there were.
     pub(crate) async fn drop_all(&self, organisation: OrganisationId, topic: Topic) -> u64 {
+        let present = self.key(organisation, topic, "").await;
         self.forget(organisation, topic).await;
-        self.cache.remove_all(&prefix(organisation, topic)).await
+        let dropped = self.cache.remove_all(&present).await;
+        // What was forgotten before, and nobody could see any more.
+        self.cache.remove_all(&prefix(organisation, topic)).await;
+        dropped
     }
 
     async fn load<T: Serialize>(

@@ -299,6 +299,41 @@ const SNAPSHOTS: &[Case] = &[
     ),
 ];
 
+const CAMPAIGNS: &[Case] = &[
+    (r#"upsertCampaigns(organisationId: "$channel", campaigns: []) { id }"#, "organisationId"),
+    (r#"upsertCampaigns(organisationId: "$org", campaigns: []) { id }"#, "campaigns"),
+    ("upsertCampaigns(campaigns: []) { id }", "organisationId"),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [{ externalId: "", name: "A", state: ACTIVE, recipients: 1 }]) { id }"#,
+        "campaigns[0].externalId",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [
+            { externalId: "a", name: "A", state: ACTIVE, recipients: 1 } { externalId: "b", name: " ", state: ACTIVE, recipients: 1 }]) { id }"#,
+        "campaigns[1].name",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [{ externalId: "a", name: "A", state: ACTIVE, recipients: -1 }]) { id }"#,
+        "campaigns[0].recipients",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [
+            { externalId: "a", name: "A", state: ACTIVE, recipients: 1, channelId: "$org" }]) { id }"#,
+        "campaigns[0].channelId",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [
+            { externalId: "a", name: "A", state: ACTIVE, recipients: 1, startedAt: "soon" }]) { id }"#,
+        "campaigns[0].startedAt",
+    ),
+    (
+        r#"upsertCampaigns(organisationId: "$org", campaigns: [{ externalId: "a", name: "A", state: COMPLETED, recipients: 1,
+            startedAt: "2026-06-05T06:00:00Z", finishedAt: "2026-06-05T05:00:00Z" }]) { id }"#,
+        "campaigns[0].finishedAt",
+    ),
+    (r#"invalidateCache(organisationId: "$channel")"#, "organisationId"),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -316,7 +351,8 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let before = database.version().await;
     let mut wrong = Vec::new();
     for (asked, field) in
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS].concat()
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
+            .concat()
     {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
@@ -342,7 +378,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
     let asked: BTreeSet<String> =
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS]
+        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
             .concat()
             .into_iter()
             .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))

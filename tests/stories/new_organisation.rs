@@ -13,12 +13,12 @@ async fn a_new_organisation_gets_its_schedules_and_its_first_pull() {
     let query = "query($id: ID!) { organisation(id: $id) { scheduledJobs { kind cron timeZone paused nextRunAt } } }";
     let jobs = world.ask(query, json!({ "id": organisation })).await;
     let expected = json!([
-        { "kind": "DAILY_SNAPSHOT", "cron": "0 2 * * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-05T20:30:00.000Z" },
         { "kind": "DAILY_USAGE", "cron": "0 9 * * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-06T03:30:00.000Z" },
-        { "kind": "INVOICE_CLOSE", "cron": "0 5 1 * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-30T23:30:00.000Z" },
-        { "kind": "MONTHLY_SNAPSHOT", "cron": "0 4 1 * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-30T22:30:00.000Z" },
-        { "kind": "RETENTION", "cron": "30 3 * * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-05T22:00:00.000Z" },
+        { "kind": "DAILY_SNAPSHOT", "cron": "0 2 * * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-05T20:30:00.000Z" },
         { "kind": "WEEKLY_SNAPSHOT", "cron": "0 3 * * 1", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-07T21:30:00.000Z" },
+        { "kind": "MONTHLY_SNAPSHOT", "cron": "0 4 1 * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-30T22:30:00.000Z" },
+        { "kind": "INVOICE_CLOSE", "cron": "0 5 1 * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-30T23:30:00.000Z" },
+        { "kind": "RETENTION", "cron": "30 3 * * *", "timeZone": "Asia/Kolkata", "paused": false, "nextRunAt": "2026-06-05T22:00:00.000Z" },
     ]);
     assert_eq!(jobs["organisation"]["scheduledJobs"], expected);
 

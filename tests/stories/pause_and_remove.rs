@@ -82,12 +82,12 @@ async fn another_cron_or_zone_moves_the_next_run() {
         scheduledJobs { kind timeZone nextRunAt } } }";
     let data = world.ask(query, json!({ "id": organisation })).await;
     let expected = json!([
-        { "kind": "DAILY_SNAPSHOT", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-06T19:00:00.000Z" },
         { "kind": "DAILY_USAGE", "timeZone": "America/Mexico_City", "nextRunAt": "2026-06-07T00:00:00.000Z" },
-        { "kind": "INVOICE_CLOSE", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-30T22:00:00.000Z" },
-        { "kind": "MONTHLY_SNAPSHOT", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-30T21:00:00.000Z" },
-        { "kind": "RETENTION", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-06T20:30:00.000Z" },
+        { "kind": "DAILY_SNAPSHOT", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-06T19:00:00.000Z" },
         { "kind": "WEEKLY_SNAPSHOT", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-07T20:00:00.000Z" },
+        { "kind": "MONTHLY_SNAPSHOT", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-30T21:00:00.000Z" },
+        { "kind": "INVOICE_CLOSE", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-30T22:00:00.000Z" },
+        { "kind": "RETENTION", "timeZone": "Asia/Jakarta", "nextRunAt": "2026-06-06T20:30:00.000Z" },
     ]);
     assert_eq!(data["updateOrganisation"]["scheduledJobs"], expected);
 }

@@ -6,32 +6,33 @@ use crate::support::graphiql::run;
 use crate::support::watch::{Watch, beginning};
 use crate::support::{Setup, World};
 
-/// The documents of the README, in their order, with the id that its reader puts in.
-fn documents(organisation: &str) -> Vec<String> {
+/// The documents of the README, in their order, with the ids that its reader puts in.
+fn documents(organisation: &str, channel: &str) -> Vec<String> {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
     let blocks = readme.split("```graphql\n").skip(1);
-    blocks.map(|block| block.split("```").next().expect("the block ends").replace("org_...", organisation)).collect()
+    let blocks = blocks.map(|block| block.split("```").next().expect("the block ends"));
+    blocks.map(|block| block.replace("org_...", organisation).replace("chn_...", channel)).collect()
 }
 
 /// A shop in November 2026, the month that the README asks for.
-async fn shop() -> (World, String) {
+async fn shop() -> (World, String, String) {
     let world = Setup::at("2026-11-20T06:00:00Z").begin().await;
-    let (organisation, _) = world.shop("app-readme").await;
-    (world, organisation)
+    let (organisation, channel) = world.shop("app-readme").await;
+    (world, organisation, channel)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
-    let (world, organisation) = shop().await;
-    let documents = documents(&organisation);
-    let [usage, record, cost, billed, jobs, watch, pull] = documents.as_slice() else {
-        panic!("seven documents: {documents:#?}")
+    let (world, organisation, channel) = shop().await;
+    let documents = documents(&organisation, &channel);
+    let [usage, record, cost, billed, tell, live, jobs, watch, pull] = documents.as_slice() else {
+        panic!("nine documents: {documents:#?}")
     };
     let graphiql = format!("{}/graphiql", world.url());
     let folder = tempfile::tempdir().expect("a folder for the documents");
 
     let own = world.token(Some(&organisation)).await;
-    let results = run(&graphiql, &own, folder.path(), &[usage, record, cost, billed]).await;
+    let results = run(&graphiql, &own, folder.path(), &[usage, record, cost, billed, tell, live]).await;
     let shown = &results[0]["data"]["organisation"];
     assert_eq!(shown["name"], "Shop app-readme");
     let days = shown["dailyUsage"].as_array().expect("days of usage");
@@ -52,6 +53,18 @@ async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
     let shown = &results[3]["data"]["organisation"];
     assert_eq!(shown["credits"]["entries"]["nodes"][0]["amount"], "50");
     assert_eq!(shown["invoices"]["nodes"], json!([]), "the first month is not over");
+
+    let told = &results[4]["data"];
+    assert_eq!(told["upsertCampaigns"][0]["state"], "ACTIVE");
+    let outcomes = told["recordMessages"].as_array().expect("an outcome for each");
+    assert!(outcomes.iter().all(|outcome| outcome["outcome"] == "RECORDED"), "{outcomes:#?}");
+    let shown = &results[5]["data"]["organisation"];
+    let messages = json!({
+        "total": 2, "sent": 1, "delivered": 1, "read": 1, "replied": 0, "failed": 1, "deliveryRate": "100.00", "readRate": "100.00" });
+    assert_eq!(shown["realTimeMetrics"]["metrics"]["messages"], messages);
+    assert_eq!(shown["dashboard"]["current"]["messages"]["total"], 0, "today is not over");
+    assert_eq!(shown["campaigns"]["nodes"][0]["name"], "Diwali");
+    assert_eq!(shown["customers"]["nodes"].as_array().map(Vec::len), Some(2));
 
     let results = run(&graphiql, &world.admin, folder.path(), &[jobs, pull]).await;
     assert_eq!(results[0]["data"]["jobRuns"]["nodes"][0]["state"], "SUCCEEDED");

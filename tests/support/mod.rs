@@ -3,6 +3,8 @@
 //! A story moves the clock by hand and then waits until everything that is due has been done; nothing sleeps and nothing depends on the
 //! day that it is run.
 
+pub mod analytics;
+pub mod cache;
 pub mod database;
 pub mod graphiql;
 pub mod ledger;
@@ -19,6 +21,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wabacus::app::{App, Wiring};
+use wabacus::cache::Cache;
 use wabacus::config::Config;
 use wabacus::domain::channel::BspKind;
 use wabacus::domain::clock::{Clock as _, Instant, ManualClock};
@@ -40,6 +43,7 @@ pub struct World {
     app: Option<App>,
     settings: BTreeMap<String, String>,
     faults: Arc<dyn Faults>,
+    cache: Option<Arc<dyn Cache>>,
     client: reqwest::Client,
     folder: TempDir,
 }
@@ -49,6 +53,7 @@ pub struct Setup {
     now: Instant,
     settings: BTreeMap<String, String>,
     faults: Arc<dyn Faults>,
+    cache: Option<Arc<dyn Cache>>,
 }
 
 impl Setup {
@@ -58,6 +63,7 @@ impl Setup {
             now: now.parse().expect("a story begins at a time"),
             settings: BTreeMap::new(),
             faults: Arc::new(NoFaults),
+            cache: None,
         }
     }
 
@@ -70,6 +76,12 @@ impl Setup {
     /// With panics on demand.
     pub fn with_faults(mut self, faults: Arc<dyn Faults>) -> Self {
         self.faults = faults;
+        self
+    }
+
+    /// With a cache of one's own; it outlives the server.
+    pub fn with_cache(mut self, cache: Arc<dyn Cache>) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -95,8 +107,17 @@ impl Setup {
         ]);
         settings.extend(self.settings);
         let client = reqwest::Client::new();
-        let mut world =
-            World { clock, sim, admin: String::new(), app: None, settings, faults: self.faults, client, folder };
+        let mut world = World {
+            clock,
+            sim,
+            admin: String::new(),
+            app: None,
+            settings,
+            faults: self.faults,
+            cache: self.cache,
+            client,
+            folder,
+        };
         world.start().await;
         world.admin = world.token(None).await;
         world
@@ -112,8 +133,13 @@ impl World {
     /// Starts the server on the world's database, as it was left.
     pub async fn start(&mut self) {
         let config = Config::from_sources(self.settings.clone(), BTreeMap::new()).expect("the settings of a story");
-        let wiring =
-            Wiring { clock: Arc::new(self.clock.clone()), faults: Arc::clone(&self.faults), ..Wiring::default() };
+        let usual = Wiring::default();
+        let wiring = Wiring {
+            clock: Arc::new(self.clock.clone()),
+            faults: Arc::clone(&self.faults),
+            cache: self.cache.clone().unwrap_or(usual.cache),
+            ..usual
+        };
         self.app = Some(App::start(config, wiring).await.expect("the server starts"));
         self.settle().await;
     }

@@ -1,3 +1,5 @@
+//! Answers that are kept: for how long, made how often, and dropped for whom.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
