@@ -114,6 +114,8 @@ impl Memo {
         if let Some(cached) = self.kept(&key, ttl).await {
             return Ok(cached);
         }
+        // However large the loading is, it is not carried along by all that waits for it.
+        let load = Box::pin(load);
         let flight = async {
             // Another may have landed since.
             if let Some(bytes) = self.cache.get(&key).await
