@@ -1,8 +1,8 @@
 //! Updates of messages, joined, counted and made usage, against a bare upsert of the same message rows.
 //!
 //! 8 callers hand over batches of 500 updates to the service that webhooks hand theirs to, on the server's own database: each message is told
-//! of as sent, delivered and read, by updates of their own and in an order of their own, so that two thirds of the updates meet a message
-//! that is known. The rows that came of it are then written as often into an empty table with the same indexes in another database of the
+//! of as sent, delivered and read, by updates of their own, one in four of them in the reverse order, so that two thirds of the updates meet a
+//! message that is known. The rows that came of it are then written as often into an empty table with the same indexes in another database of the
 //! same kind: SeaORM's `insert_many` with a conflict that updates, already in memory, 500 rows in a statement and a commit for each. SQLite
 //! waits for the disk at each commit in both. PostgreSQL does with `WABACUS_POSTGRES_FSYNC=on`, in both, and not without it.
 //! `cargo bench --bench webhook -- 20` for 20 batches of each caller.
@@ -96,18 +96,19 @@ impl Bench {
 
     /// What a caller hands over: as many batches, in which each message is told of [`STATUSES`] times.
     fn batches(&self, caller: usize, batches: usize, mark: &str) -> Vec<Vec<Update>> {
-        let messages = (batches * BATCH).div_ceil(STATUSES);
+        let messages = batches * BATCH / STATUSES;
         let now = SystemClock.now();
         let update = |place: usize| {
-            // The statuses of a message are a third of all updates apart, and come as read, sent, delivered.
-            let (message, status) = (place % messages, place / messages);
+            // The statuses of a message are a third of all updates apart.
+            let (message, turn) = (place % messages, place / messages);
+            let status = if message % 4 == 0 { STATUSES - 1 - turn } else { turn };
             let created_at = now - chrono::TimeDelta::seconds(i64::try_from(message % 86_400).unwrap_or(0) + 60);
             let at = Some(created_at + chrono::TimeDelta::seconds(i64::try_from(status).unwrap_or(0) + 1));
             let seen = Life::seen(created_at);
             let life = match status {
-                0 => Life { read_at: at, ..seen },
-                1 => Life { sent_at: at, ..seen },
-                _ => Life { delivered_at: at, ..seen },
+                0 => Life { sent_at: at, ..seen },
+                1 => Life { delivered_at: at, ..seen },
+                _ => Life { read_at: at, ..seen },
             };
             let number = (caller * messages + message) % CUSTOMERS;
             Update {
@@ -125,7 +126,7 @@ impl Bench {
                 failure: None,
             }
         };
-        let updates: Vec<_> = (0..batches * BATCH).map(update).collect();
+        let updates: Vec<_> = (0..messages * STATUSES).map(update).collect();
         updates.chunks(BATCH).map(<[Update]>::to_vec).collect()
     }
 
@@ -185,9 +186,9 @@ async fn measure(kind: &str, batches: usize, databases: [String; 2]) {
     let bench = Bench::start(&real).await;
     // Prices, statements and the plan of the world's numbers are known to the server before it is measured.
     bench.drive(vec![bench.batches(0, STATUSES, "warm")]).await;
-    let callers = (0..CALLERS).map(|caller| bench.batches(caller, batches, "real")).collect();
+    let callers: Vec<_> = (0..CALLERS).map(|caller| bench.batches(caller, batches, "real")).collect();
+    let updates = callers.iter().flatten().map(Vec::len).sum();
     let (latencies, took) = bench.drive(callers).await;
-    let updates = CALLERS * batches * BATCH;
 
     let store = open(&real).await;
     let rows = message::Entity::find().all(store.read()).await.expect("the messages");

@@ -7,7 +7,7 @@ mod catalogue;
 mod support;
 
 use async_graphql::Request;
-use catalogue::{Catalogue, Question};
+use catalogue::{Catalogue, OWN_CHANNEL, Question};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use support::World;
@@ -20,6 +20,8 @@ struct Neighbours {
     world: World,
     /// The secret of a token of the first.
     token: String,
+    /// The channel of the first.
+    own_channel: String,
     /// The ids of what belongs to the second, of every kind.
     foreign: Vec<String>,
 }
@@ -27,7 +29,7 @@ struct Neighbours {
 impl Neighbours {
     async fn begin() -> Self {
         let world = World::begin().await;
-        let (own, _) = world.shop("own-account").await;
+        let (own, own_channel) = world.shop("own-account").await;
         let (other, channel) = world.shop("other-account").await;
         world.pull_day(&other, "2026-06-04").await;
         // The month ends, so that there are invoices.
@@ -49,7 +51,7 @@ impl Neighbours {
             { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" }]) { record { id } } }";
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, campaign, record].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, record, campaign].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
@@ -61,7 +63,7 @@ impl Neighbours {
         ] {
             foreign.push(list[0]["id"].as_str().expect("each kind of thing is there").to_owned());
         }
-        Self { world, token, foreign }
+        Self { world, token, own_channel, foreign }
     }
 
     /// What belongs to the second organisation must not be in an answer.
@@ -124,7 +126,7 @@ async fn an_id_of_another_organisation_is_answered_as_one_that_does_not_exist() 
     for question in &questions {
         let mut answers = Vec::new();
         for id in &neighbours.foreign {
-            let text = question.with_id(id);
+            let text = question.with_id(id).replace(OWN_CHANNEL, &neighbours.own_channel);
             let answer = neighbours.world.ask_as(&neighbours.token, &text, json!({})).await;
             neighbours.assert_silent(&answer, &text);
             answers.push(answer);

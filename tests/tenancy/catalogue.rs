@@ -10,6 +10,9 @@ use async_graphql::parser::types::{
 /// What stands for the id in a question until it is asked.
 const ID: &str = "\"<id>\"";
 
+/// What stands for a channel of the asker's own, beside the id that a question is about.
+pub(crate) const OWN_CHANNEL: &str = "<own channel>";
+
 /// How deep the answers are read.
 const DEPTH: usize = 3;
 
@@ -28,7 +31,8 @@ impl Question {
 
     /// With ids that belong to nobody, where one is required.
     pub(crate) fn without_id(&self) -> String {
-        self.with_id("org_0192b7c0f0007000800000000000000a")
+        let channel = "chn_0192b7c0f0007000800000000000000a";
+        self.with_id("org_0192b7c0f0007000800000000000000a").replace(OWN_CHANNEL, channel)
     }
 
     pub(crate) fn is_query(&self) -> bool {
@@ -162,6 +166,8 @@ impl Catalogue {
         match (of.as_str(), name) {
             // A plan belongs to nobody, so its id is one that every installation has.
             ("ID", "planId") => return "\"pln_00000000000070008000000003000000\"".to_owned(),
+            // What belongs to a campaign belongs to a channel as well.
+            ("ID", "channelId") if id_at.is_none() => return format!("\"{OWN_CHANNEL}\""),
             ("ID", _) => return ID.to_owned(),
             ("Int", _) => return "1".to_owned(),
             ("Boolean", _) => return "true".to_owned(),

@@ -165,13 +165,11 @@ impl Intake {
         if let Err(refusal) = ground.check(organisation, update) {
             return Outcome::Rejected(refusal);
         }
-        let customer_id = match ground.customer(organisation, &update.phone) {
-            Some(customer) => customer.id,
-            None => {
-                let new = || CustomerId::generate(now);
-                *self.met.entry((organisation, update.phone.clone())).or_insert_with(new)
-            }
-        };
+        let known = ground.customer(organisation, &update.phone).map(|customer| customer.id);
+        let customer_id = known.unwrap_or_else(|| {
+            let met = self.met.entry((organisation, update.phone.clone()));
+            *met.or_insert_with(|| CustomerId::generate(now))
+        });
         let told = message(organisation, customer_id, update, zone);
         let key = (organisation, update.external_id.clone());
         let known = self.messages.get(&key).map(|joined| &joined.now);

@@ -114,7 +114,8 @@ pub async fn talks(
     Ok(talks)
 }
 
-/// The first message is the earliest, and of several at one time that with the smallest name.
+/// The first message is the earliest, and of several at one time that with the smallest name: of what is no plain column, lest the database
+/// go through all messages in the order of their names.
 const TALKS: &str = "WITH asked (name) AS (VALUES {names}),
     ends AS MATERIALIZED (
         SELECT name,
@@ -129,7 +130,7 @@ const TALKS: &str = "WITH asked (name) AS (VALUES {names}),
         FROM ends),
     firsts AS MATERIALIZED (
         SELECT begun.*,
-            (SELECT min(external_id) FROM message
+            (SELECT min(external_id || '') FROM message
              WHERE organisation_id = $1 AND conversation_id = name AND direction IN ('INBOUND', 'OUTBOUND') AND created_at = first_at) AS first_id
         FROM begun)
     SELECT name, first_at, first_inbound_at, last_inbound_at, last_outbound_at,
