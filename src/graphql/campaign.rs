@@ -1,5 +1,10 @@
 //! Campaigns: what they are, what came of their messages, and the mutation that tells of them.
 
+#![expect(
+    clippy::unused_async,
+    reason = "a resolver is asynchronous to its caller, whether it waits for something or not"
+)]
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::access;

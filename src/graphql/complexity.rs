@@ -7,6 +7,7 @@ use async_graphql::{InputType, Positioned, VisitorContext};
 
 use super::connection::{SIZE_DEFAULT, SIZE_MAX};
 use super::scalar::{Date, Month};
+use crate::domain::dashboard::{DAYS_MAX, DAYS_USUAL};
 use crate::domain::period::DateRange;
 use crate::service::account_usage::MONTHS_MAX;
 use crate::service::job_run::RANGE_DAYS_MAX;
@@ -43,6 +44,17 @@ fn days_of(from: &Date, to: &Date) -> usize {
     let range = from.read("from").ok().zip(to.read("to").ok()).and_then(|(from, to)| DateRange::new(from, to));
     let days = range.map_or(1, |range| range.count_days().min(RANGE_DAYS_MAX));
     usize::try_from(days).unwrap_or(1)
+}
+
+/// The days of a dashboard. A bad number weighs something and is refused later.
+pub(super) fn days_back(
+    context: &VisitorContext<'_>,
+    variables: &[Positioned<VariableDefinition>],
+    field: &Field,
+) -> usize {
+    let days = argument::<i32>(context, variables, field, "days");
+    let days = days.map_or(DAYS_USUAL, |days| u32::try_from(days).unwrap_or(1).clamp(1, DAYS_MAX));
+    usize::try_from(days).unwrap_or(usize::MAX)
 }
 
 /// The months from `from` to `to`.

@@ -91,8 +91,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             found.map(|found| Node::from(AuditEntry(found))).ok_or_else(|| Fault::not_found("audit entry"))
         }
         // A payload is reached through the day that was taken from it.
-        AnyId::RejectedUpdateId(_) => Err(Fault::not_found("node")),
-        AnyId::PayloadId(_) => Err(Fault::not_found("node")),
+        AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)

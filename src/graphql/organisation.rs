@@ -218,6 +218,7 @@ impl Organisation {
     }
 
     /// The days up to yesterday and as many before them, at most 5 minutes old.
+    #[graphql(complexity = "complexity::days_back(__ctx, __variables_definition, __field) * child_complexity + 1")]
     async fn dashboard(
         &self,
         ctx: &Context<'_>,

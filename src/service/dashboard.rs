@@ -55,13 +55,13 @@ pub(super) async fn dashboard(
 ) -> Result<Cached<Dashboard>, ServiceError> {
     let now = core.now();
     let question = question(organisation, channel, days, now);
-    let load = async {
+    let load = Box::pin(async {
         let dashboard = load(core, organisation, channel, days, now).await?;
         if days == DAYS_USUAL {
             core.cache().put(&watched(organisation.id, channel), Vec::new(), TTL.to_std().unwrap_or_default()).await;
         }
         Ok(dashboard)
-    };
+    });
     core.memo().get(organisation.id, Topic::Periods, &question, TTL, load).await
 }
 

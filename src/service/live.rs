@@ -43,9 +43,9 @@ impl LiveService {
         organisation: &Organisation,
         channel: Option<ChannelId>,
     ) -> Result<Cached<Counted>, ServiceError> {
-        let load = count(&self.core, organisation, channel);
+        let load = Box::pin(count(&self.core, organisation, channel));
         let question = question(&self.core, organisation, channel);
-        self.core.memo().get(organisation.id, Topic::Live, &question, TTL, load).await
+        Box::pin(self.core.memo().get(organisation.id, Topic::Live, &question, TTL, load)).await
     }
 
     /// The day so far as it is now, then as messages change it, at most once a second, without end; at midnight the new day begins. However many
@@ -65,7 +65,7 @@ impl LiveService {
         channel: Option<ChannelId>,
         days: u32,
     ) -> Result<Cached<Dashboard>, ServiceError> {
-        dashboard::dashboard(&self.core, organisation, channel, days).await
+        Box::pin(dashboard::dashboard(&self.core, organisation, channel, days)).await
     }
 
     /// Drops what is kept of an organisation; how many answers it was.

@@ -114,6 +114,8 @@ impl Memo {
         if let Some(cached) = self.kept(&key, ttl).await {
             return Ok(cached);
         }
+        // However large the loading is, it is not carried along by all that waits for it.
+        let load = Box::pin(load);
         let flight = async {
             // Another may have landed since.
             if let Some(bytes) = self.cache.get(&key).await
@@ -188,19 +190,15 @@ impl Memo {
     /// The present generation: the cache's, which all nodes share; where it has none, the one that this process knows.
     async fn generation(&self, key: &str) -> u64 {
         let shared = self.cache.get(key).await.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-        match shared {
-            Some(generation) => {
-                if self.generations.get(key).await != Some(generation) {
-                    self.generations.insert(key.to_owned(), generation).await;
-                }
-                generation
-            }
-            None => {
-                let generation = self.generations.get_with_by_ref(key, async { rand::random() }).await;
-                self.put_generation(key, generation).await;
-                generation
-            }
+        let Some(generation) = shared else {
+            let generation = self.generations.get_with_by_ref(key, async { rand::random() }).await;
+            self.put_generation(key, generation).await;
+            return generation;
+        };
+        if self.generations.get(key).await != Some(generation) {
+            self.generations.insert(key.to_owned(), generation).await;
         }
+        generation
     }
 
     async fn put_generation(&self, key: &str, generation: u64) {

@@ -76,7 +76,7 @@ impl SnapshotService {
                 format!("expected a day of a period that has begun by today, {today} in the organisation's time zone");
             return Err(BadInput::new("date", date, accepted).into());
         }
-        let counted = count(&self.core, &organisation, kind, days, &[channel], now).await?;
+        let counted = Box::pin(count(&self.core, &organisation, kind, days, &[channel], now)).await?;
         let mut work = self.core.begin().await?;
         let saved = save(&mut work, organisation_id, counted).await?;
         let snapshot = saved.into_iter().next().ok_or(ServiceError::NotFound("snapshot"))?;
@@ -84,7 +84,7 @@ impl SnapshotService {
         let target = Some(snapshot.id.to_string());
         work.audit(caller, "generateSnapshot", Some(organisation_id), target, details).await?;
         work.commit().await?;
-        after_snapshots(&self.core, organisation_id, std::slice::from_ref(&snapshot)).await;
+        Box::pin(after_snapshots(&self.core, organisation_id, std::slice::from_ref(&snapshot))).await;
         Ok(snapshot)
     }
 
@@ -99,8 +99,8 @@ impl SnapshotService {
         let of = channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string());
         let question = format!("snapshots:{kind}:{}:{}:{of}", range.from(), range.to());
         let read = self.core.store().read();
-        let load = async { Ok(store::snapshot::list(read, organisation_id, kind, channel, range).await?) };
-        Ok(self.core.memo().get(organisation_id, Topic::Periods, &question, LIST_TTL, load).await?.value)
+        let load = Box::pin(async { Ok(store::snapshot::list(read, organisation_id, kind, channel, range).await?) });
+        Ok(Box::pin(self.core.memo().get(organisation_id, Topic::Periods, &question, LIST_TTL, load)).await?.value)
     }
 
     /// The snapshot with this id, whosever it is.

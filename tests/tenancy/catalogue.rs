@@ -151,8 +151,8 @@ impl Catalogue {
 
     /// An argument or input field with a value, if it is required or leads to the id.
     fn argument(&self, value: &InputValueDefinition, id_at: Option<&[String]>) -> Option<String> {
-        // A record without it is refused for that, whatever else it names.
-        if id_at.is_none() && !is_required(value) && value.name.node != "resourceId" {
+        // A record without it is refused for that, whatever else it names; and full pages of everything would be too much to ask for.
+        if id_at.is_none() && !is_required(value) && !["resourceId", "first"].contains(&value.name.node.as_str()) {
             return None;
         }
         Some(format!("{}: {}", value.name.node, self.value(&value.ty.node, &value.name.node, id_at)))
@@ -169,6 +169,7 @@ impl Catalogue {
             // What belongs to a campaign belongs to a channel as well.
             ("ID", "channelId") if id_at.is_none() => return format!("\"{OWN_CHANNEL}\""),
             ("ID", _) => return ID.to_owned(),
+            ("Int", "first") => return "5".to_owned(),
             ("Int", _) => return "1".to_owned(),
             ("Boolean", _) => return "true".to_owned(),
             ("Date", _) => return "\"2026-06-01\"".to_owned(),
