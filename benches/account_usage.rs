@@ -138,7 +138,7 @@ impl Bench {
             lease: Arc::new(OneNode),
             scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
             ledger: wabacus::service::LedgerOptions::default(),
-            webhooks: wabacus::service::webhook::WebhookOptions::default(),
+            webhooks: wabacus::service::WebhookOptions::default(),
         });
         let jobs = Arc::new(Registry::default().with(Backfill));
         let services = Services::new(&core, jobs, Arc::new(Nobody));

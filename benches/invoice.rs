@@ -24,11 +24,11 @@ use wabacus::domain::clock::{Clock as _, ManualClock};
 use wabacus::domain::id::{JobRunId, OrganisationId};
 use wabacus::domain::job::{JobKind, JobRun, JobRunState, JobTrigger};
 use wabacus::domain::period::Month;
+use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::job::{InvoiceClose, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
-use wabacus::service::webhook::WebhookOptions;
 use wabacus::service::{
     Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, Services,
 };

@@ -23,9 +23,9 @@ use crate::service::access::AccessService;
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots};
 use crate::service::wake::SchedulerView as _;
-use crate::service::webhook::WebhookOptions;
 use crate::service::{
     Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
+    WebhookOptions,
 };
 use crate::store::{Store, StoreError};
 

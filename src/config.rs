@@ -15,8 +15,7 @@ use secrecy::SecretString;
 
 use crate::domain::job::RetryPolicy;
 use crate::service::job::RetentionOptions;
-use crate::service::webhook::WebhookOptions;
-use crate::service::{InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions};
+use crate::service::{InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
 use crate::{bsp, graphql, http, scheduler, store, telemetry};
 
 pub use reader::{BadSetting, Listed, Source};

@@ -1,5 +1,4 @@
-//! The demo: simulated BSPs, three organisations with usage pulled by the real scheduler over real HTTP, sixty days of traffic and messages,
-//! invoices, snapshots, and webhooks while it runs.
+//! The demo: simulated BSPs, three organisations with their usage, traffic, messages, invoices and snapshots, and webhooks while it runs.
 
 mod ledger;
 mod live;

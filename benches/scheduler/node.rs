@@ -103,7 +103,7 @@ fn dispatch(store: Store, clock: &ManualClock, job: EmptyJob) -> DispatchService
         lease: Arc::new(OneNode),
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
         ledger: wabacus::service::LedgerOptions::default(),
-        webhooks: wabacus::service::webhook::WebhookOptions::default(),
+        webhooks: wabacus::service::WebhookOptions::default(),
     });
     DispatchService::new(core, Arc::new(Registry::default().with(job)))
 }

@@ -1,5 +1,6 @@
-//! The demo's webhooks: while it runs, the simulated BSPs tell of a new message about every second, signed, now and then late, twice or in
-//! another order, so that what is live moves while one looks.
+//! The demo's webhooks: while it runs, the simulated BSPs tell of a new message about every second, so that what is live moves.
+//!
+//! They are signed, and now and then late, twice or in another order.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
+use secrecy::SecretString;
 
 use super::ServiceError;
 use super::caller::Caller;
@@ -12,7 +13,6 @@ use super::lease::{Epoch, Lease};
 use super::memo::{Memo, Topic};
 use super::price::PriceBooks;
 use super::wake::Wake;
-use super::webhook::WebhookOptions;
 use crate::bsp::Bsps;
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -63,6 +63,15 @@ impl Default for LedgerOptions {
     fn default() -> Self {
         Self { late_window: TimeDelta::days(34) }
     }
+}
+
+/// What Meta's webhooks are known by.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookOptions {
+    /// The app's secrets: more than one while it is changed. None: no webhook of Meta's is taken.
+    pub meta_app_secrets: Vec<SecretString>,
+    /// What Meta says when it asks whether it may send webhooks here. `None`: it may not.
+    pub meta_verify_token: Option<SecretString>,
 }
 
 /// What a [`Core`] is made of.

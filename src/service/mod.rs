@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions};
+pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions, WebhookOptions};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};

@@ -21,15 +21,6 @@ use crate::store;
 pub use intake::Tally;
 pub use signature::Delivery;
 
-/// What Meta's webhooks are known by.
-#[derive(Debug, Clone, Default)]
-pub struct WebhookOptions {
-    /// The app's secrets: more than one while it is changed. None: no webhook of Meta's is taken.
-    pub meta_app_secrets: Vec<SecretString>,
-    /// What Meta says when it asks whether it may send webhooks here. `None`: it may not.
-    pub meta_verify_token: Option<SecretString>,
-}
-
 /// Gives out secrets, checks signatures, and takes what BSPs tell.
 #[derive(Debug, Clone)]
 pub struct WebhookService {

@@ -12,9 +12,9 @@ use wabacus::domain::invoice::InvoiceState;
 use wabacus::domain::money::Money;
 use wabacus::domain::page::PageRequest;
 use wabacus::domain::period::Month;
+use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::invoice::InvoiceService;
-use wabacus::service::webhook::WebhookOptions;
 use wabacus::service::{Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions};
 use wabacus::store::{self, Store};
 

@@ -19,9 +19,9 @@ use wabacus::domain::channel::ChannelKind;
 use wabacus::domain::clock::ManualClock;
 use wabacus::domain::id::OrganisationId;
 use wabacus::domain::usage::{Draft, Outcome, UsageRecord};
+use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
-use wabacus::service::webhook::WebhookOptions;
 use wabacus::service::{
     Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
 };

@@ -1,5 +1,6 @@
-//! The body that Meta's Cloud API sends, and Gupshup in its version 3: entries of changes of statuses and messages
-//! (<https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages>).
+//! The body that Meta's Cloud API sends, and Gupshup in its version 3: entries of changes of statuses and messages.
+//!
+//! Meta describes it in <https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages>.
 
 use serde_json::Value;
 

@@ -1,5 +1,6 @@
-//! Signatures as Standard Webhooks has them: HMAC-SHA-256 over id, time and body (<https://www.standardwebhooks.com>); those of Meta,
-//! over the body alone; and the secrets of channels, which are sent as they are.
+//! Signatures as Standard Webhooks and Meta have them, and the secrets of channels, which are sent as they are.
+//!
+//! Both are HMAC-SHA-256: of Standard Webhooks over id, time and body (<https://www.standardwebhooks.com>), of Meta over the body alone.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
