@@ -48,6 +48,22 @@ Stop with ctrl-C.
     )
 }
 
+/// What to ask about messages.
+const MESSAGES: &str = r#"4. What came of our messages? (an organisation's token)
+
+  {
+    organisation {
+      dashboard(days: 30) {
+        current {
+          messages { total sent delivered read failed replied deliveryRate readRate replyRate failureRate }
+          contacts { total new active avgEngagementScore } conversations { total open avgResponseTime }
+        }
+        growth { messages delivered read replied contacts }
+      }
+      campaigns(first: 4) { nodes { name state score } }
+    }
+  }"#;
+
 /// What to ask of the first organisation.
 fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
@@ -105,20 +121,7 @@ fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
 
   curl -H "Authorization: Bearer {first_token}" -o invoice.pdf {pdf}
 
-4. What came of our messages? (an organisation's token)
-
-  {{
-    organisation {{
-      dashboard(days: 30) {{
-        current {{
-          messages {{ total sent delivered read failed replied deliveryRate readRate replyRate failureRate }}
-          contacts {{ total new active avgEngagementScore }} conversations {{ total open avgResponseTime }}
-        }}
-        growth {{ messages delivered read replied contacts }}
-      }}
-      campaigns(first: 4) {{ nodes {{ name state score }} }}
-    }}
-  }}
+{MESSAGES}
 
 5. How are the jobs? (the admin token)
 

@@ -160,7 +160,7 @@ impl SimTraffic {
     pub fn deliveries(&mut self, messages: &[SimMessage]) -> Vec<(Instant, SimNotice)> {
         let mut deliveries = Vec::new();
         for notice in messages.iter().flat_map(SimMessage::notices) {
-            let late = self.is_one_in_hundred(12).then(|| self.seconds(3, 30)).unwrap_or_default();
+            let late = if self.is_one_in_hundred(12) { self.seconds(3, 30) } else { TimeDelta::zero() };
             let due = notice.at + late;
             if self.is_one_in_hundred(10) {
                 deliveries.push((due + self.seconds(1, 20), notice.clone()));

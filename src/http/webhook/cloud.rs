@@ -43,7 +43,7 @@ impl<'a> Around<'a> {
             Value::Array(list) => {
                 list.iter().enumerate().map(|(place, value)| (format!("{field}[{place}]"), value)).collect()
             }
-            other => {
+            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
                 let bad = BadInput::new(field.clone(), other, "expected a list");
                 items.push(self.item(field, other, Err(bad)));
                 Vec::new()
@@ -115,9 +115,9 @@ fn read_failure(errors: &Value) -> Option<String> {
     let error = errors.get(0)?;
     let texts = [&error["error_data"]["details"], &error["message"], &error["title"]];
     let text = texts.into_iter().find_map(Value::as_str).unwrap_or("no reason is given");
-    Some(match &error["code"] {
-        Value::Null => text.to_owned(),
-        code => format!("{code}: {text}"),
+    Some(match error.get("code") {
+        None => text.to_owned(),
+        Some(code) => format!("{code}: {text}"),
     })
 }
 

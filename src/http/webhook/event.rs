@@ -63,17 +63,17 @@ fn read_status(payload: &Fields<'_>, event_at: Option<Instant>) -> Result<Vec<To
         conversation_id: conversation_id.map(str::to_owned),
         conversation_expires_at: expires_at.flatten(),
         pricing: payload.child("pricing")?.map_or(Ok(Pricing::default()), |pricing| cloud::read_pricing(&pricing))?,
-        failure: detail.filter(|_| happening == Happening::Failed).and_then(|detail| read_failure(&detail)),
+        failure: detail.filter(|_| happening == Happening::Failed).map(|detail| read_failure(&detail)),
         ..told
     }])
 }
 
-fn read_failure(detail: &Fields<'_>) -> Option<String> {
+fn read_failure(detail: &Fields<'_>) -> String {
     let reason = detail.value("reason").and_then(Value::as_str).unwrap_or("no reason is given");
-    Some(match detail.value("code") {
+    match detail.value("code") {
         None => reason.to_owned(),
         Some(code) => format!("{code}: {reason}"),
-    })
+    }
 }
 
 /// A message of the customer's, and what it says of the one that it answers.

@@ -22,7 +22,9 @@ impl<'a> Fields<'a> {
         let field = field.into();
         match value {
             Value::Object(object) => Ok(Self { field, object }),
-            other => Err(BadInput::new(field, other, "expected an object")),
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                Err(BadInput::new(field, other, "expected an object"))
+            }
         }
     }
 

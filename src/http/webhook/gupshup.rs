@@ -4,6 +4,7 @@
 //! along. Its answer is empty, as Gupshup wants it, and comes after the commit.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
@@ -49,7 +50,7 @@ pub(in crate::http) async fn receive(
 }
 
 async fn genuine(incoming: &HttpRequest, channel: &str, services: &Services) -> Result<Option<Channel>, ServiceError> {
-    let secret = incoming.headers().get("x-webhook-secret").map(|secret| secret.as_bytes());
+    let secret = incoming.headers().get("x-webhook-secret").map(HeaderValue::as_bytes);
     let (Ok(id), Some(secret)) = (ChannelId::parse("channelId", channel), secret) else { return Ok(None) };
     services.webhook.genuine_channel(id, secret).await
 }

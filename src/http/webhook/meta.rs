@@ -35,16 +35,13 @@ pub(in crate::http) async fn shake_hands(incoming: HttpRequest, services: web::D
         let fits = asked.mode == "subscribe" && (1..=CHALLENGE_BYTES_MAX).contains(&asked.challenge.len());
         services.webhook.is_verify_token(&asked.verify_token) && fits
     });
-    match welcome {
-        Some(asked) => HttpResponse::Ok()
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .content_type("text/plain; charset=utf-8")
-            .body(asked.challenge),
-        None => {
-            let message = "Expected hub.mode=subscribe, the token that was agreed on, and a challenge.";
-            response::refusal(StatusCode::FORBIDDEN, Media::Json, "FORBIDDEN", message)
-        }
-    }
+    let Some(asked) = welcome else {
+        let message = "Expected hub.mode=subscribe, the token that was agreed on, and a challenge.";
+        return response::refusal(StatusCode::FORBIDDEN, Media::Json, "FORBIDDEN", message);
+    };
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, "no-store")).content_type("text/plain; charset=utf-8");
+    answer.body(asked.challenge)
 }
 
 /// Answers `POST /webhooks/meta`.
