@@ -49,7 +49,7 @@ Stop with ctrl-C.
 }
 
 /// What to ask about messages.
-const MESSAGES: &str = r#"4. What came of our messages? (an organisation's token)
+const MESSAGES: &str = r"4. What came of our messages? (an organisation's token)
 
   {
     organisation {
@@ -62,7 +62,7 @@ const MESSAGES: &str = r#"4. What came of our messages? (an organisation's token
       }
       campaigns(first: 4) { nodes { name state score } }
     }
-  }"#;
+  }";
 
 /// What to ask of the first organisation.
 fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {

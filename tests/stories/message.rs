@@ -32,7 +32,8 @@ impl Shop {
             "externalId": external_id, "channelId": self.channel, "direction": "OUTBOUND",
             "customerPhone": "+91 98000-00001", "createdAt": "2026-06-04T06:00:00Z",
         });
-        message.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let Value::Object(more) = more else { panic!("{more} is no object") };
+        message.as_object_mut().expect("an object").extend(more);
         message
     }
 
@@ -218,12 +219,10 @@ async fn each_call_tells_once_which_channels_and_days_changed() {
     let services = shop.world.app().services();
     let log = services.event.follow(follow, Some(0), vec![FactKind::MessagesChanged]).await.expect("the log opens");
     let facts: Vec<_> = log.take(2).map(|event| event.expect("the log can be read").fact).collect().await;
-    let dates = facts.iter().map(|fact| match fact {
-        Fact::MessagesChanged { channels, dates } => {
-            assert_eq!(channels.iter().map(ToString::to_string).collect::<Vec<_>>(), [shop.channel.as_str()]);
-            dates.iter().map(ToString::to_string).collect::<Vec<_>>()
-        }
-        other => panic!("{other:?}"),
+    let dates = facts.iter().map(|fact| {
+        let Fact::MessagesChanged { channels, dates } = fact else { panic!("{fact:?}") };
+        assert_eq!(channels.iter().map(ToString::to_string).collect::<Vec<_>>(), [shop.channel.as_str()]);
+        dates.iter().map(ToString::to_string).collect::<Vec<_>>()
     });
     assert_eq!(dates.collect::<Vec<_>>(), [["2026-06-03", "2026-06-04"], ["2026-06-03", "2026-06-04"]]);
 }

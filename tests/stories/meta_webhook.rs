@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::database::Database;
-use crate::support::webhook::{APP_SECRET, priced, status, statuses};
+use crate::support::webhook::{APP_SECRET, priced, sender_of, sender_with, status, statuses};
 use crate::support::{NOON, Setup, World};
 
 /// The signatures of the two bodies were made by other hands, with this secret.
@@ -17,7 +17,7 @@ async fn world() -> World {
 /// Sends a body as Meta does; what became of it.
 async fn tell(world: &World, body: &Value) -> Value {
     let body = body.to_string();
-    let signature = world.sender_of("any").header(body.as_bytes()).1;
+    let signature = sender_of("any").header(body.as_bytes()).1;
     let (status, answer) = world.send("/webhooks/meta", ("x-hub-signature-256", &signature), body).await;
     assert_eq!(status, 200, "{answer}");
     serde_json::from_str(&answer).expect("the answer is JSON")
@@ -82,9 +82,9 @@ async fn what_is_not_signed_as_it_should_be_is_refused_and_nothing_is_written() 
     let body = statuses("waba-1", &json!([status("wamid.é", "delivered", 0)])).to_string();
     let escaped = body.replace('é', "\\u00e9");
     assert_ne!(body, escaped);
-    let (_, of_escaped) = world.sender_of("waba-1").header(escaped.as_bytes());
-    let (_, of_other_secret) = world.sender_with("waba-1", "another-secret").header(body.as_bytes());
-    let (_, good) = world.sender_of("waba-1").header(body.as_bytes());
+    let (_, of_escaped) = sender_of("waba-1").header(escaped.as_bytes());
+    let (_, of_other_secret) = sender_with("waba-1", "another-secret").header(body.as_bytes());
+    let (_, good) = sender_of("waba-1").header(body.as_bytes());
     for (what, name, signature) in [
         ("of the same JSON in other bytes", "x-hub-signature-256", of_escaped.as_str()),
         ("of another secret", "x-hub-signature-256", of_other_secret.as_str()),
@@ -110,7 +110,7 @@ async fn without_settings_nobody_is_let_in() {
     let world = World::begin().await;
     let body = statuses("waba-1", &json!([status("wamid.1", "delivered", 0)])).to_string();
     for secret in ["", APP_SECRET] {
-        let (_, signature) = world.sender_with("waba-1", secret).header(body.as_bytes());
+        let (_, signature) = sender_with("waba-1", secret).header(body.as_bytes());
         assert_eq!(world.send("/webhooks/meta", ("x-hub-signature-256", &signature), body.clone()).await.0, 401);
     }
     let url = format!("{}/webhooks/meta?hub.mode=subscribe&hub.challenge=1&hub.verify_token=", world.url());
@@ -295,7 +295,7 @@ async fn other_news_are_passed_over_and_what_is_no_json_is_refused() {
         { "field": "account_update", "value": { "event": "VOLUME_BASED_PRICING_TIER_UPDATE" } }] }] });
     assert_eq!(tell(&world, &news).await, tally(0, 0, 0, 1));
     for body in ["", "{", "[]", "7", "null"] {
-        let signature = world.sender_of("waba-1").header(body.as_bytes()).1;
+        let signature = sender_of("waba-1").header(body.as_bytes()).1;
         let (code, answer) = world.send("/webhooks/meta", ("x-hub-signature-256", &signature), body).await;
         assert!(code == 400 && answer.contains("\"body\""), "{body:?}: {code} {answer}");
     }

@@ -9,7 +9,7 @@ use wabacus::domain::recording::Direction;
 use wabacus::sim::{SimMessage, SimPerson, SimSender, SimTraffic};
 
 use crate::support::database::Database;
-use crate::support::webhook::APP_SECRET;
+use crate::support::webhook::{APP_SECRET, sender_of};
 use crate::support::{NOON, Setup, World};
 
 /// What was made up for a shop.
@@ -90,7 +90,7 @@ async fn any_order_and_any_repetition_come_to_the_same_whoever_tells_it() {
     assert!(expected.values().all(|count| *count > 0), "{expected:?}");
     let (plain, _) = world.shop_at_meta("waba-0").await;
     let in_order: Vec<_> = messages.iter().flat_map(SimMessage::notices).collect();
-    world.courier(world.sender_of("waba-0")).tell(&in_order).await.expect("it is taken");
+    world.courier(sender_of("waba-0")).tell(&in_order).await.expect("it is taken");
     let (counted, charged) = outcome(&world, &plain).await;
     assert_eq!(counted, expected);
     assert_eq!(i64::try_from(charged.len()).ok(), Some(expected["delivered"]), "{charged:#?}");

@@ -10,6 +10,17 @@ use super::World;
 /// The secret that the app of most stories signs with.
 pub const APP_SECRET: &str = "app-secret";
 
+/// Who tells of an account at Meta.
+pub fn sender_of(waba: &str) -> SimSender {
+    sender_with(waba, APP_SECRET)
+}
+
+/// The same with another secret.
+pub fn sender_with(waba: &str, app_secret: &str) -> SimSender {
+    let number = "+919800000009".to_owned();
+    SimSender::Meta { waba: waba.to_owned(), number, app_secret: app_secret.to_owned() }
+}
+
 impl World {
     /// An organisation in Kolkata with a channel at Meta, whose first pull is not waited for: the organisation's id and the channel's.
     pub async fn shop_at_meta(&self, waba: &str) -> (String, String) {
@@ -31,17 +42,6 @@ impl World {
         let data = self.ask(query, json!({ "id": channel })).await;
         assert_eq!(data["rotateChannelSecret"]["path"], format!("/webhooks/gupshup/{channel}"));
         data["rotateChannelSecret"]["secret"].as_str().expect("a secret").to_owned()
-    }
-
-    /// Who tells of an account at Meta.
-    pub fn sender_of(&self, waba: &str) -> SimSender {
-        self.sender_with(waba, APP_SECRET)
-    }
-
-    /// The same with another secret.
-    pub fn sender_with(&self, waba: &str, app_secret: &str) -> SimSender {
-        let number = "+919800000009".to_owned();
-        SimSender::Meta { waba: waba.to_owned(), number, app_secret: app_secret.to_owned() }
     }
 
     /// Who carries webhooks to this world's server.

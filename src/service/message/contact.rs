@@ -20,7 +20,8 @@ pub(in crate::service) async fn meet(
     let mut customers: Vec<_> = dates.keys().map(|(_, customer)| *customer).collect();
     customers.sort_unstable();
     customers.dedup();
-    let known = contact::find(tx, organisation, &customers).await?;
+    let channels = dates.keys().map(|(channel, _)| *channel).collect();
+    let known = contact::find(tx, organisation, &channels, &customers).await?;
     let mut changed = BTreeMap::new();
     for (key, date) in dates {
         let before = known.get(&key).copied();

@@ -1,6 +1,6 @@
 //! Since which local day people are talked to, by the organisation and on each of its channels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use entity::contact::{ActiveModel, Column, Entity, Model};
@@ -15,13 +15,17 @@ use crate::store::{Db, StoreError};
 /// Somebody on a channel; without one, to the organisation.
 pub type ContactKey = (Option<ChannelId>, CustomerId);
 
-/// What is known of an organisation's people, on whatever channel.
+/// What is known of an organisation's people on these channels; `None`: of the organisation itself.
 pub async fn find(
     db: &impl Db,
     organisation: OrganisationId,
+    channels: &BTreeSet<Option<ChannelId>>,
     customers: &[CustomerId],
 ) -> Result<BTreeMap<ContactKey, NaiveDate>, StoreError> {
-    let query = Entity::find().filter(Column::OrganisationId.eq(organisation.uuid()));
+    let channels = channels.iter().map(|channel| channel.map_or(Uuid::nil(), ChannelId::uuid));
+    // The channels come first in the key: without them all of the organisation's people would be walked through.
+    let query =
+        Entity::find().filter(Column::OrganisationId.eq(organisation.uuid())).filter(Column::ChannelId.is_in(channels));
     let ids = customers.iter().map(|id| id.uuid()).collect();
     let rows = row::select_in(db, query, Column::CustomerId, ids).await?;
     let read = rows.into_iter().map(|row| {

@@ -14,7 +14,7 @@ fn statuses(statuses: &Value) -> Value {
 
 /// The only thing that a status tells.
 fn status(status: Value) -> Result<Told, BadInput> {
-    let body = statuses(&json!([status]));
+    let body = statuses(&Value::Array(vec![status]));
     let mut items = read(&body);
     assert_eq!(items.len(), 1);
     let item = items.remove(0);
@@ -116,7 +116,9 @@ fn what_is_wrong_is_named_by_its_place() {
 /// What the messages of a body tell.
 fn messages(messages: Value) -> Vec<Told> {
     let contacts = json!([{ "wa_id": "919800000002", "profile": { "name": " Asha " } }]);
-    let body = body("messages", &json!({ "contacts": contacts, "messages": messages }));
+    let mut value = json!({ "contacts": contacts });
+    value["messages"] = messages;
+    let body = body("messages", &value);
     let items = read(&body).into_iter().map(|item| item.told.unwrap());
     items.flatten().collect()
 }

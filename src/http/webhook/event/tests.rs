@@ -5,12 +5,14 @@ use serde_json::json;
 use super::*;
 use crate::domain::account_usage::UsageCategory;
 
-fn event(kind: &str, payload: &Value) -> Value {
-    json!({ "app": "kedai", "phone": "6281200000001", "timestamp": 1_780_560_000_123_i64, "version": 2, "type": kind, "payload": payload })
+fn event(kind: &str, payload: Value) -> Value {
+    let mut event = json!({ "app": "kedai", "phone": "6281200000001", "timestamp": 1_780_560_000_123_i64, "version": 2, "type": kind });
+    event["payload"] = payload;
+    event
 }
 
 fn told(kind: &str, payload: Value) -> Result<Vec<Told>, BadInput> {
-    read(&event(kind, &payload)).told
+    read(&event(kind, payload)).told
 }
 
 fn status(kind: &str) -> Value {
