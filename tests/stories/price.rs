@@ -67,6 +67,7 @@ async fn every_installation_begins_with_four_plans_and_their_rates() {
     assert_eq!(
         rates,
         [
+            "WHATSAPP free_message 0 PER_UNIT",
             "WHATSAPP message 0.005 PER_UNIT",
             "VOICE minute 0.015 PER_UNIT",
             "SMS message 0.0075 PER_UNIT",
@@ -89,7 +90,7 @@ async fn a_plan_and_a_rate_are_found_by_their_ids_by_whoever_reads() {
     let found = world.ask_as(&token, node, json!({ "id": plan["id"] })).await;
     assert_eq!(found["data"]["node"], json!({ "id": plan["id"], "name": "Free Trial" }));
     let found = world.ask_as(&token, node, json!({ "id": plan["rates"][0]["id"] })).await;
-    assert_eq!(found["data"]["node"], json!({ "id": plan["rates"][0]["id"], "unitPrice": "0.005" }));
+    assert_eq!(found["data"]["node"], json!({ "id": plan["rates"][0]["id"], "unitPrice": "0" }));
     for unknown in ["pln_0192b7c0f0007000800000000000000a", "rat_0192b7c0f0007000800000000000000a"] {
         assert_eq!(world.refused(node, json!({ "id": unknown })).await.0, "NOT_FOUND");
     }
