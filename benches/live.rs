@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use figure::{per_second, percentile, ratio, say, size};
-use load::{Load, Question};
+use figure::{ratio, say, size};
+use load::{Question, Seen};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use wabacus::app::{App, Wiring};
@@ -35,31 +35,6 @@ const MESSAGES: usize = 1_000;
 const LIVE: &str = "{ organisation { realTimeMetrics { cachedAt metrics { generatedAt
     messages { total sent delivered read failed replied deliveryRate readRate replyRate failureRate }
     contacts { total new active } conversations { total open } } } } }";
-
-/// What a question was answered in its turns.
-#[derive(Default)]
-struct Seen {
-    requests: usize,
-    took: Duration,
-    latencies: Vec<Duration>,
-}
-
-impl Seen {
-    fn add(&mut self, load: Load) {
-        self.requests += load.latencies.len();
-        self.took += load.took;
-        self.latencies.extend(load.latencies);
-    }
-
-    fn rate(&self) -> u128 {
-        per_second(self.requests, self.took)
-    }
-
-    fn p99(&mut self) -> Duration {
-        self.latencies.sort_unstable();
-        percentile(&self.latencies, 99)
-    }
-}
 
 #[actix_web::main]
 async fn main() {

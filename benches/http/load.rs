@@ -8,6 +8,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::figure::{per_second, percentile};
+
 /// A request, as it goes over the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
@@ -19,6 +21,31 @@ pub(crate) struct Question {
 pub(crate) struct Load {
     pub(crate) took: Duration,
     pub(crate) latencies: Vec<Duration>,
+}
+
+/// What came of several turns.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) requests: usize,
+    took: Duration,
+    latencies: Vec<Duration>,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, load: Load) {
+        self.requests += load.latencies.len();
+        self.took += load.took;
+        self.latencies.extend(load.latencies);
+    }
+
+    pub(crate) fn rate(&self) -> u128 {
+        per_second(self.requests, self.took)
+    }
+
+    pub(crate) fn p99(&mut self) -> Duration {
+        self.latencies.sort_unstable();
+        percentile(&self.latencies, 99)
+    }
 }
 
 /// Asks over `connections` connections for the time of `turn`, on a thread of its own.

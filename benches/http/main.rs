@@ -14,39 +14,14 @@ mod server;
 
 use std::time::Duration;
 
-use figure::{per_second, percentile, ratio, say, size, whole};
-use load::Load;
+use figure::{percentile, ratio, say, size, whole};
+use load::Seen;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const TURNS: usize = 3;
 const CONNECTIONS: usize = 32;
-
-/// What a server did in its turns.
-#[derive(Default)]
-struct Seen {
-    requests: usize,
-    took: Duration,
-    latencies: Vec<Duration>,
-}
-
-impl Seen {
-    fn add(&mut self, load: Load) {
-        self.requests += load.latencies.len();
-        self.took += load.took;
-        self.latencies.extend(load.latencies);
-    }
-
-    fn rate(&self) -> u128 {
-        per_second(self.requests, self.took)
-    }
-
-    fn p99(&mut self) -> Duration {
-        self.latencies.sort_unstable();
-        percentile(&self.latencies, 99)
-    }
-}
 
 #[actix_web::main]
 async fn main() {

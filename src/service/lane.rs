@@ -12,9 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{Core, ServiceError};
 use crate::domain::id::OrganisationId;
+use crate::domain::money::Overflow;
+use crate::store::StoreError;
 
 /// What an organisation hands in at once, to be written together with what others do.
-pub(super) trait Batch: Debug + Send + Sized + 'static {
+pub(super) trait Batch: Debug + Send + Sync + Sized + 'static {
     /// What becomes of one thing in it.
     type Outcome: Debug + Send + 'static;
 
@@ -24,12 +26,54 @@ pub(super) trait Batch: Debug + Send + Sized + 'static {
     /// How many things are in it.
     fn size(&self) -> usize;
 
+    /// Cuts it into batches of one thing each, in their order.
+    fn singly(self) -> Vec<Self>;
+
     /// Writes batches down in one transaction; an answer for each, in their order, after the commit.
-    fn write(core: &Core, batches: Vec<Self>) -> impl Future<Output = Vec<Answer<Self::Outcome>>> + Send;
+    fn write(core: &Core, batches: &[Self])
+    -> impl Future<Output = Result<Vec<Answer<Self::Outcome>>, Failure>> + Send;
+
+    /// What becomes of one thing with which a counter would no longer fit.
+    fn too_much(core: &Core, single: Self) -> impl Future<Output = Answer<Self::Outcome>> + Send;
 }
 
 /// An outcome for each thing in a batch.
 pub(super) type Answer<O> = Result<Vec<O>, ServiceError>;
+
+/// Why a transaction was given up.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The database did not even let it begin.
+    NotBegun(ServiceError),
+    /// A counter no longer fits.
+    Overflow,
+    Other(ServiceError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overflow => Self::Overflow,
+            error @ (StoreError::Unique { .. }
+            | StoreError::Unavailable(_)
+            | StoreError::Fenced
+            | StoreError::Corrupt { .. }
+            | StoreError::Other(_)) => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Overflow> for Failure {
+    fn from(_: Overflow) -> Self {
+        Self::Overflow
+    }
+}
 
 /// How many records may wait, in all lanes together.
 const WAITING_MAX: usize = 100_000;
@@ -164,11 +208,57 @@ async fn drain<B: Batch>(lane: Arc<Lane<B>>, core: Arc<Core>) {
         }
         let (batches, callers): (Vec<_>, Vec<_>) =
             calls.into_iter().map(|call| (call.batch, (call.answer, call.room))).unzip();
-        let answers = B::write(&core, batches).await;
+        let answers = together(&core, batches).await;
         for ((caller, room), answer) in callers.into_iter().zip(answers) {
             drop(room);
             // One that went away has its records all the same.
             drop(caller.send(answer));
+        }
+    }
+}
+
+/// Writes the batches together; an answer for each, in their order. Where that fails, each is tried once more alone, so that what is wrong
+/// with one is no other's trouble.
+async fn together<B: Batch>(core: &Core, batches: Vec<B>) -> Vec<Answer<B::Outcome>> {
+    match B::write(core, &batches).await {
+        Ok(answers) => answers,
+        Err(Failure::NotBegun(error)) => {
+            let reason = error.to_string();
+            tracing::warn!(%error, calls = batches.len(), "nothing can be recorded");
+            batches.iter().map(|_| Err(ServiceError::Unavailable(reason.clone().into()))).collect()
+        }
+        Err(failure @ (Failure::Overflow | Failure::Other(_))) => {
+            if batches.len() > 1 {
+                tracing::warn!(?failure, calls = batches.len(), "a shared transaction failed, its calls go alone");
+            }
+            let mut answers = Vec::with_capacity(batches.len());
+            for batch in batches {
+                answers.push(alone(core, batch).await);
+            }
+            answers
+        }
+    }
+}
+
+async fn alone<B: Batch>(core: &Core, batch: B) -> Answer<B::Outcome> {
+    match B::write(core, std::slice::from_ref(&batch)).await {
+        Ok(mut answers) => answers.pop().unwrap_or_else(|| Ok(Vec::new())),
+        Err(Failure::NotBegun(error) | Failure::Other(error)) => Err(error),
+        // Somewhere in it is too much. Its things go one by one.
+        Err(Failure::Overflow) => {
+            let mut outcomes = Vec::with_capacity(batch.size());
+            for single in batch.singly() {
+                match B::write(core, std::slice::from_ref(&single)).await {
+                    Ok(answers) => {
+                        for answer in answers {
+                            outcomes.extend(answer?);
+                        }
+                    }
+                    Err(Failure::NotBegun(error) | Failure::Other(error)) => return Err(error),
+                    Err(Failure::Overflow) => outcomes.extend(B::too_much(core, single).await?),
+                }
+            }
+            Ok(outcomes)
         }
     }
 }

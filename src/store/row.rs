@@ -2,7 +2,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Select,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect as _,
+    Select,
 };
 use uuid::Uuid;
 
@@ -104,6 +105,20 @@ where
     }
 }
 
+/// What is there already under `key` grows by what is inserted.
+pub(super) fn adding<C: ColumnTrait>(
+    key: impl IntoIterator<Item = C>,
+    table: &'static str,
+    sums: impl IntoIterator<Item = C>,
+) -> OnConflict {
+    let mut conflict = OnConflict::columns(key);
+    for column in sums {
+        let sum = Expr::col((table, column)).add(Expr::col(("excluded", column)));
+        conflict.value(column, sum);
+    }
+    conflict
+}
+
 /// The rows of `query` whose `column` is one of `ids`, [`IDS_MAX`] a statement, so in no particular order.
 pub(super) async fn select_in<E: EntityTrait>(
     db: &impl Db,
@@ -135,6 +150,20 @@ fn like_part(part: &str) -> LikeExpr {
     }
     pattern.push('%');
     LikeExpr::new(pattern).escape('!')
+}
+
+/// By their ids, the organisations of those of `ids` that exist.
+pub(super) async fn owners<E: EntityTrait>(
+    db: &impl Db,
+    (id, organisation): (E::Column, E::Column),
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+    let mut owners = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(IDS_MAX) {
+        let query = E::find().filter(id.is_in(ids.iter().copied()));
+        owners.extend(query.select_only().columns([id, organisation]).into_tuple::<(Uuid, Uuid)>().all(db).await?);
+    }
+    Ok(owners)
 }
 
 /// The places of `rows` times `columns` values for a statement written by hand: `($1, $2), ($3, $4)`.

@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Window;
-use super::group::{self, Batch, Failure, Ground, Item};
+use super::group::{self, Batch, Ground, Item};
 use super::pricing::Change;
 use crate::domain::id::OrganisationId;
 use crate::domain::input::BadInput;
 use crate::domain::usage::{Draft, NewUsage, Outcome, Refusal, UsageRecord};
 use crate::service::core::UnitOfWork;
+use crate::service::lane::Failure;
 use crate::service::{Core, ServiceError};
 use crate::store;
 

@@ -8,14 +8,14 @@ use crate::domain::channel::Channel;
 use crate::domain::clock::Instant;
 use crate::domain::id::{ChannelId, CustomerId, OrganisationId, UsageRecordId};
 use crate::domain::input::BadInput;
-use crate::domain::money::Overflow;
 use crate::domain::period::Month;
 use crate::domain::plan::{Assignments, PriceBook};
 use crate::domain::usage::{NewUsage, Outcome, Refusal, UsageRecord};
 use crate::service::core::UnitOfWork;
-use crate::service::{Core, ServiceError, lane};
+use crate::service::lane::{self, Failure};
+use crate::service::{Core, ServiceError};
+use crate::store;
 use crate::store::usage::{Ground as Zones, Owned, Written};
-use crate::store::{self, StoreError};
 
 /// A checked record of a call.
 #[derive(Debug)]
@@ -47,91 +47,17 @@ impl lane::Batch for Batch {
         self.items.len()
     }
 
-    async fn write(core: &Core, batches: Vec<Self>) -> Vec<Answer> {
-        record(core, batches).await
+    fn singly(self) -> Vec<Self> {
+        let organisation = self.organisation;
+        self.items.into_iter().map(|item| Self { organisation, items: vec![item] }).collect()
     }
-}
 
-/// Why a transaction was given up.
-#[derive(Debug)]
-pub(in crate::service) enum Failure {
-    /// The database did not even let it begin.
-    NotBegun(ServiceError),
-    /// A counter no longer fits.
-    Overflow,
-    Other(ServiceError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Overflow => Self::Overflow,
-            error @ (StoreError::Unique { .. }
-            | StoreError::Unavailable(_)
-            | StoreError::Fenced
-            | StoreError::Corrupt { .. }
-            | StoreError::Other(_)) => Self::Other(error.into()),
-        }
+    async fn write(core: &Core, batches: &[Self]) -> Result<Vec<Answer>, Failure> {
+        write(core, batches).await
     }
-}
 
-impl From<ServiceError> for Failure {
-    fn from(error: ServiceError) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<Overflow> for Failure {
-    fn from(_: Overflow) -> Self {
-        Self::Overflow
-    }
-}
-
-/// Records the batches together; an answer for each, in their order. Where that fails, each is tried once more alone, so that what is
-/// wrong with one is no other's trouble.
-async fn record(core: &Core, batches: Vec<Batch>) -> Vec<Answer> {
-    match write(core, &batches).await {
-        Ok(answers) => answers,
-        Err(Failure::NotBegun(error)) => {
-            let reason = error.to_string();
-            tracing::warn!(%error, calls = batches.len(), "usage cannot be recorded");
-            batches.iter().map(|_| Err(ServiceError::Unavailable(reason.clone().into()))).collect()
-        }
-        Err(failure @ (Failure::Overflow | Failure::Other(_))) => {
-            if batches.len() > 1 {
-                tracing::warn!(?failure, calls = batches.len(), "a shared transaction failed, its calls go alone");
-            }
-            let mut answers = Vec::with_capacity(batches.len());
-            for batch in batches {
-                answers.push(alone(core, batch).await);
-            }
-            answers
-        }
-    }
-}
-
-async fn alone(core: &Core, batch: Batch) -> Answer {
-    let organisation = batch.organisation;
-    match write(core, std::slice::from_ref(&batch)).await {
-        Ok(mut answers) => answers.pop().unwrap_or_else(|| Ok(Vec::new())),
-        Err(Failure::NotBegun(error) | Failure::Other(error)) => Err(error),
-        // Somewhere in it is too much. The records go one by one, and what no longer fits is refused.
-        Err(Failure::Overflow) => {
-            let mut outcomes = Vec::with_capacity(batch.items.len());
-            for item in batch.items {
-                let single = [Batch { organisation, items: vec![item] }];
-                match write(core, &single).await {
-                    Ok(answers) => {
-                        for answer in answers {
-                            outcomes.extend(answer?);
-                        }
-                    }
-                    Err(Failure::NotBegun(error) | Failure::Other(error)) => return Err(error),
-                    Err(Failure::Overflow) => outcomes.extend(single[0].items.iter().map(too_much)),
-                }
-            }
-            Ok(outcomes)
-        }
+    async fn too_much(_: &Core, single: Self) -> Answer {
+        Ok(single.items.iter().map(too_much).collect())
     }
 }
 

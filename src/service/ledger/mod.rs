@@ -22,7 +22,6 @@ use crate::domain::usage::{Draft, Outcome, Refusal, UsageRecord};
 use crate::store;
 pub use crate::store::usage::{Filter, Place};
 pub(super) use beside::{Entered, Entry, enter};
-pub(super) use group::Failure;
 use group::{Batch, Item};
 pub use reprice::Repriced;
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use crate::domain::channel::ChannelKind;
 use crate::domain::id::OrganisationId;
 use crate::domain::message::Message;
-use crate::service::ledger::{self, Entered, Entry, Failure, Window};
+use crate::service::lane::Failure;
+use crate::service::ledger::{self, Entered, Entry, Window};
 use crate::service::{Core, ServiceError};
 use crate::store::{self, StoreError};
 

@@ -6,10 +6,10 @@ use super::{contact, conversation};
 use crate::domain::id::OrganisationId;
 use crate::domain::message::Outcome;
 use crate::domain::message::rollup::Deltas;
+use crate::service::Core;
 use crate::service::core::UnitOfWork;
-use crate::service::lane::{self, Answer};
-use crate::service::ledger::{self, Entered, Failure, Window};
-use crate::service::{Core, ServiceError};
+use crate::service::lane::{self, Answer, Failure};
+use crate::service::ledger::{self, Entered, Window};
 use crate::store;
 
 impl lane::Batch for Batch {
@@ -23,25 +23,23 @@ impl lane::Batch for Batch {
         self.updates.len()
     }
 
-    /// Where the transaction fails, each batch is tried once more alone, so that what is wrong with one is no other's trouble.
-    async fn write(core: &Core, batches: Vec<Self>) -> Vec<Answer<Outcome>> {
-        match take_in(core, &batches, Usage::Recorded).await {
-            Ok(answers) => answers,
-            Err(Failure::NotBegun(error)) => {
-                let reason = error.to_string();
-                tracing::warn!(%error, calls = batches.len(), "messages cannot be taken in");
-                batches.iter().map(|_| Err(ServiceError::Unavailable(reason.clone().into()))).collect()
-            }
-            Err(failure @ (Failure::Overflow | Failure::Other(_))) => {
-                if batches.len() > 1 {
-                    tracing::warn!(?failure, calls = batches.len(), "a shared transaction failed, its calls go alone");
-                }
-                let mut answers = Vec::with_capacity(batches.len());
-                for batch in batches {
-                    answers.push(alone(core, batch).await);
-                }
-                answers
-            }
+    fn singly(self) -> Vec<Self> {
+        let organisation = self.organisation;
+        self.updates.into_iter().map(|update| Self { organisation, updates: vec![update] }).collect()
+    }
+
+    async fn write(core: &Core, batches: &[Self]) -> Result<Vec<Answer<Outcome>>, Failure> {
+        take_in(core, batches, Usage::Recorded).await
+    }
+
+    /// The message is kept without its usage.
+    async fn too_much(core: &Core, single: Self) -> Answer<Outcome> {
+        let organisation = single.organisation;
+        tracing::warn!(organisation.id = %organisation, "a message is kept without its usage, which is too much to be counted");
+        match take_in(core, std::slice::from_ref(&single), Usage::LeftOut).await {
+            Ok(mut answers) => answers.pop().unwrap_or_else(|| Ok(Vec::new())),
+            Err(Failure::NotBegun(error) | Failure::Other(error)) => Err(error),
+            Err(Failure::Overflow) => Err(store::StoreError::Overflow.into()),
         }
     }
 }
@@ -52,36 +50,6 @@ enum Usage {
     Recorded,
     /// A counter of the ledger would overflow; the messages are kept all the same.
     LeftOut,
-}
-
-async fn alone(core: &Core, batch: Batch) -> Answer<Outcome> {
-    let organisation = batch.organisation;
-    match take_in(core, std::slice::from_ref(&batch), Usage::Recorded).await {
-        Ok(mut answers) => answers.pop().unwrap_or_else(|| Ok(Vec::new())),
-        Err(Failure::NotBegun(error) | Failure::Other(error)) => Err(error),
-        // Somewhere in it is too much usage. The updates go one by one, and what no longer fits becomes no record.
-        Err(Failure::Overflow) => {
-            let mut outcomes = Vec::with_capacity(batch.updates.len());
-            for update in batch.updates {
-                let single = [Batch { organisation, updates: vec![update] }];
-                let mut answers = take_in(core, &single, Usage::Recorded).await;
-                if matches!(answers, Err(Failure::Overflow)) {
-                    tracing::warn!(organisation.id = %organisation, "a message is kept without its usage, which is too much to be counted");
-                    answers = take_in(core, &single, Usage::LeftOut).await;
-                }
-                match answers {
-                    Ok(answers) => {
-                        for answer in answers {
-                            outcomes.extend(answer?);
-                        }
-                    }
-                    Err(Failure::NotBegun(error) | Failure::Other(error)) => return Err(error),
-                    Err(Failure::Overflow) => return Err(store::StoreError::Overflow.into()),
-                }
-            }
-            Ok(outcomes)
-        }
-    }
 }
 
 async fn take_in(core: &Core, batches: &[Batch], usage: Usage) -> Result<Vec<Answer<Outcome>>, Failure> {

@@ -1,12 +1,12 @@
 //! What taking messages in stands on: that nobody else does it for the same organisations, and whose the campaigns are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use entity::campaign::{Column, Entity};
-use sea_orm::{ColumnTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, QuerySelect as _, Statement};
+use sea_orm::{DbBackend, Statement};
 
 use crate::domain::id::{CampaignId, OrganisationId};
-use crate::store::row::IDS_MAX;
+use crate::store::row;
 use crate::store::usage::Owned;
 use crate::store::{Db, StoreError, Transaction};
 
@@ -39,13 +39,7 @@ fn lock(id: OrganisationId) -> i32 {
 
 /// Whose campaigns those of the ids are that exist.
 pub async fn campaigns(db: &impl Db, ids: &BTreeSet<CampaignId>) -> Result<Owned<CampaignId>, StoreError> {
-    let mut owned = HashMap::with_capacity(ids.len());
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
-    for ids in ids.chunks(IDS_MAX) {
-        let query = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
-        let rows: Vec<(uuid::Uuid, uuid::Uuid)> =
-            query.select_only().columns([Column::Id, Column::OrganisationId]).into_tuple().all(db).await?;
-        owned.extend(rows.into_iter().map(|(id, of)| (CampaignId::from_uuid(id), OrganisationId::from_uuid(of))));
-    }
-    Ok(owned)
+    let owners = row::owners::<Entity>(db, (Column::Id, Column::OrganisationId), &ids).await?;
+    Ok(owners.into_iter().map(|(id, of)| (CampaignId::from_uuid(id), OrganisationId::from_uuid(of))).collect())
 }

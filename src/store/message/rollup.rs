@@ -1,8 +1,8 @@
 //! Counting into the counters of analytics, each counter in one row of one statement.
 
 use entity::{campaign_day, contact_day, metric_day};
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter as _};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _};
 use uuid::Uuid;
 
 use crate::domain::id::{CampaignId, ChannelId};
@@ -19,20 +19,6 @@ pub async fn apply(tx: &Transaction, deltas: &Deltas) -> Result<(), StoreError> 
     let days: Vec<_> = deltas.contact_days.iter().map(|(key, counts)| contact(key, counts)).collect();
     row::insert::<_, contact_day::ActiveModel>(tx, days, Some(on_contact_day())).await?;
     sweep(tx, deltas).await
-}
-
-/// What is there already grows by what is inserted.
-fn adding<C: ColumnTrait>(
-    key: impl IntoIterator<Item = C>,
-    table: &'static str,
-    sums: impl IntoIterator<Item = C>,
-) -> OnConflict {
-    let mut conflict = OnConflict::columns(key);
-    for column in sums {
-        let sum = Expr::col((table, column)).add(Expr::col(("excluded", column)));
-        conflict.value(column, sum);
-    }
-    conflict
 }
 
 const DAY_SUMS: [metric_day::Column; 12] = {
@@ -58,7 +44,7 @@ const DAY_SUMS: [metric_day::Column; 12] = {
 
 fn on_day() -> OnConflict {
     use metric_day::Column::{ChannelId, Date, OrganisationId};
-    adding([OrganisationId, Date, ChannelId], "metric_day", DAY_SUMS)
+    row::adding([OrganisationId, Date, ChannelId], "metric_day", DAY_SUMS)
 }
 
 fn on_campaign_day() -> OnConflict {
@@ -66,7 +52,7 @@ fn on_campaign_day() -> OnConflict {
         CampaignId, ChannelId, Date, Delivered, Engaged, Failed, OrganisationId, Read, Replied, Sent, Total,
     };
     let key = [OrganisationId, Date, CampaignId, ChannelId];
-    adding(key, "campaign_day", [Total, Sent, Delivered, Read, Failed, Replied, Engaged])
+    row::adding(key, "campaign_day", [Total, Sent, Delivered, Read, Failed, Replied, Engaged])
 }
 
 fn on_contact_day() -> OnConflict {
@@ -74,7 +60,7 @@ fn on_contact_day() -> OnConflict {
         CampaignId, ChannelId, CustomerId, Date, Delivered, Engaged, Messages, OrganisationId, Replied,
     };
     let key = [OrganisationId, Date, CustomerId, ChannelId, CampaignId];
-    adding(key, "contact_day", [Messages, Delivered, Engaged, Replied])
+    row::adding(key, "contact_day", [Messages, Delivered, Engaged, Replied])
 }
 
 /// Takes away the rows that something was counted out of and that have nothing left. That is rare, so each goes by itself.

@@ -1,8 +1,7 @@
 //! Counting records into the counters, each counter in one row of one statement.
 
 use entity::{usage_customer_day, usage_hour, usage_period};
-use sea_orm::ColumnTrait;
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::sea_query::OnConflict;
 use uuid::Uuid;
 
 use crate::domain::account_usage::UsageCategory;
@@ -22,27 +21,13 @@ pub async fn apply(tx: &Transaction, rollups: &Rollups) -> Result<(), StoreError
     Ok(())
 }
 
-/// What is there already grows by what is inserted.
-fn adding<C: ColumnTrait>(
-    key: impl IntoIterator<Item = C>,
-    table: &'static str,
-    sums: impl IntoIterator<Item = C>,
-) -> OnConflict {
-    let mut conflict = OnConflict::columns(key);
-    for column in sums {
-        let sum = Expr::col((table, column)).add(Expr::col(("excluded", column)));
-        conflict.value(column, sum);
-    }
-    conflict
-}
-
 fn on_hour() -> OnConflict {
     use usage_hour::Column::{
         Category, ChannelId, CostNanos, Country, Date, Hour, Kind, OrganisationId, QuantityMicros, RateId, Records,
         ResourceType, Unpriced,
     };
     let key = [OrganisationId, Date, Hour, Kind, ResourceType, Category, Country, ChannelId, RateId];
-    adding(key, "usage_hour", [QuantityMicros, CostNanos, Records, Unpriced])
+    row::adding(key, "usage_hour", [QuantityMicros, CostNanos, Records, Unpriced])
 }
 
 fn on_period() -> OnConflict {
@@ -51,12 +36,12 @@ fn on_period() -> OnConflict {
         ResourceType, Unpriced, UsageMonth,
     };
     let key = [OrganisationId, BillingMonth, UsageMonth, Kind, ResourceType, Category, Country, RateId];
-    adding(key, "usage_period", [QuantityMicros, CostNanos, Records, Unpriced])
+    row::adding(key, "usage_period", [QuantityMicros, CostNanos, Records, Unpriced])
 }
 
 fn on_customer_day() -> OnConflict {
     use usage_customer_day::Column::{CostNanos, CustomerId, Date, OrganisationId, Records};
-    adding([OrganisationId, Date, CustomerId], "usage_customer_day", [CostNanos, Records])
+    row::adding([OrganisationId, Date, CustomerId], "usage_customer_day", [CostNanos, Records])
 }
 
 fn hour(key: &HourKey, totals: &Totals) -> usage_hour::Model {

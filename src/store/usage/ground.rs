@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 
 use crate::domain::id::{CustomerId, OrganisationId};
 use crate::domain::period::{Month, Zone};
-use crate::store::row::{IDS_MAX, read_zone};
+use crate::store::row::{self, IDS_MAX, read_zone};
 use crate::store::{Db, StoreError, Transaction};
 
 /// The zones of organisations.
@@ -71,13 +71,7 @@ pub async fn closed_months(
 /// Whose customers those of the ids are that exist.
 pub async fn customers(db: &impl Db, ids: &BTreeSet<CustomerId>) -> Result<Owned<CustomerId>, StoreError> {
     use customer::{Column, Entity};
-    let mut owned = HashMap::with_capacity(ids.len());
     let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
-    for ids in ids.chunks(IDS_MAX) {
-        let query = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
-        let rows: Vec<(uuid::Uuid, uuid::Uuid)> =
-            query.select_only().columns([Column::Id, Column::OrganisationId]).into_tuple().all(db).await?;
-        owned.extend(rows.into_iter().map(|(id, of)| (CustomerId::from_uuid(id), OrganisationId::from_uuid(of))));
-    }
-    Ok(owned)
+    let owners = row::owners::<Entity>(db, (Column::Id, Column::OrganisationId), &ids).await?;
+    Ok(owners.into_iter().map(|(id, of)| (CustomerId::from_uuid(id), OrganisationId::from_uuid(of))).collect())
 }
