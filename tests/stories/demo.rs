@@ -210,8 +210,8 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     // What is live moves while one looks: webhooks come in.
     let mut watch = self::watch(graphiql, admin, metrics, None).await;
     let first = watch.next().await["metrics"]["messages"].take();
-    let next = watch.next().await["metrics"]["messages"].take();
-    assert_ne!(first, next);
+    // Not every change is one of the figures that are shown.
+    while watch.next().await["metrics"]["messages"] == first {}
     // This one is left as it is: something more happens while the demo runs.
     let mut watch = self::watch(graphiql, admin, live, None).await;
     let told = watch.next().await;
