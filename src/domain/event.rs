@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::ChannelKind;
 use super::clock::Instant;
 use super::code::coded;
-use super::id::{ChannelId, InvoiceId, OrganisationId, SnapshotId};
+use super::id::{AlertId, ChannelId, InvoiceId, OrganisationId, SnapshotId};
 use super::input::BadInput;
 use super::job::JobRun;
 
@@ -34,6 +34,12 @@ pub enum Fact {
     MessagesChanged { channels: Vec<ChannelId>, dates: Vec<NaiveDate> },
     /// A snapshot was made, or made anew with other figures.
     SnapshotGenerated { snapshot_id: SnapshotId },
+    /// What is used, held or allowed of an allowance is another than before.
+    AllowanceChanged,
+    /// An alert was raised.
+    AlertRaised { alert_id: AlertId },
+    /// What an alert was about is over.
+    AlertRecovered { alert_id: AlertId },
 }
 
 impl Fact {
@@ -49,6 +55,9 @@ impl Fact {
             Self::InvoiceChanged { .. } => FactKind::InvoiceChanged,
             Self::MessagesChanged { .. } => FactKind::MessagesChanged,
             Self::SnapshotGenerated { .. } => FactKind::SnapshotGenerated,
+            Self::AllowanceChanged => FactKind::AllowanceChanged,
+            Self::AlertRaised { .. } => FactKind::AlertRaised,
+            Self::AlertRecovered { .. } => FactKind::AlertRecovered,
         }
     }
 }
@@ -65,6 +74,9 @@ coded! {
         InvoiceChanged = "invoice.changed",
         MessagesChanged = "messages.changed",
         SnapshotGenerated = "snapshot.generated",
+        AllowanceChanged = "allowance.changed",
+        AlertRaised = "alert.raised",
+        AlertRecovered = "alert.recovered",
     }
 }
 

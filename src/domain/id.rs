@@ -138,6 +138,14 @@ ids! {
     SnapshotId = "snp";
     /// An update that was kept aside.
     RejectedUpdateId = "rej";
+    /// A part of an allowance that is held for somebody.
+    ReservationId = "rsv";
+    /// An alert.
+    AlertId = "alr";
+    /// An address that webhooks are sent to.
+    EndpointId = "whe";
+    /// One try at sending a webhook.
+    AttemptId = "wha";
 }
 
 #[cfg(test)]

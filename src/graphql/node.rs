@@ -92,6 +92,9 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         // A payload is reached through the day that was taken from it.
         AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
+        AnyId::ReservationId(_) | AnyId::AlertId(_) | AnyId::EndpointId(_) | AnyId::AttemptId(_) => {
+            Err(Fault::not_found("node"))
+        }
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)

@@ -135,7 +135,10 @@ impl World {
                 | Fact::UsageUnpriced { .. }
                 | Fact::InvoiceChanged { .. }
                 | Fact::MessagesChanged { .. }
-                | Fact::SnapshotGenerated { .. } => None,
+                | Fact::SnapshotGenerated { .. }
+                | Fact::AllowanceChanged
+                | Fact::AlertRaised { .. }
+                | Fact::AlertRecovered { .. } => None,
             };
             let is_over = own.is_some_and(|told| told.state.is_final() && run["state"] == told.state.code());
             if own.is_some() || !facts.is_empty() {
@@ -159,7 +162,10 @@ impl World {
             | Fact::UsageUnpriced { .. }
             | Fact::InvoiceChanged { .. }
             | Fact::MessagesChanged { .. }
-            | Fact::SnapshotGenerated { .. } => None,
+            | Fact::SnapshotGenerated { .. }
+            | Fact::AllowanceChanged
+            | Fact::AlertRaised { .. }
+            | Fact::AlertRecovered { .. } => None,
         });
         changed.flatten().map(ToString::to_string).collect()
     }
