@@ -85,6 +85,7 @@ pub fn install_recorder() -> Result<PrometheusHandle, Error> {
         .map_err(Error::Metrics)?;
     metrics::describe_counter!("wabacus_http_requests_total", "Requests answered, by method, route and status");
     metrics::describe_histogram!("wabacus_http_request_duration_seconds", "Time until the answer began, by route");
+    metrics::describe_counter!("wabacus_sql_statements_total", "Statements that were sent to the database");
     metrics::describe_counter!("wabacus_webhook_updates_total", "What BSPs told by webhook, by source and outcome");
     metrics::describe_gauge!("wabacus_websocket_connections", "WebSocket connections that are open");
     Ok(handle)

@@ -231,6 +231,14 @@ pub struct DayFigures {
     pub fees: Option<Fees>,
 }
 
+impl DayFigures {
+    /// Whether anything happened on that day.
+    pub fn is_anything(&self) -> bool {
+        let messages = self.messages.is_some_and(|messages| messages.total > 0);
+        messages || self.counts.to_array().iter().any(|count| *count > 0)
+    }
+}
+
 /// What a BSP says of one day of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayUsage {

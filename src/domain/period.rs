@@ -294,6 +294,12 @@ impl Month {
         self.first.checked_add_months(Months::new(1)).map_or(self, |first| Self { first })
     }
 
+    /// The month before; the calendar's very first month is its own.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        self.first.checked_sub_months(Months::new(1)).map_or(self, |first| Self { first })
+    }
+
     /// Its days.
     pub fn range(self) -> DateRange {
         DateRange { from: self.first_day(), to: self.last_day() }

@@ -10,6 +10,7 @@ use super::scalar::{Date, Month};
 use crate::domain::dashboard::{DAYS_MAX, DAYS_USUAL};
 use crate::domain::period::DateRange;
 use crate::service::account_usage::MONTHS_MAX;
+use crate::service::activity::{MONTHS_MAX as HISTORY_MAX, MONTHS_USUAL as HISTORY_USUAL};
 use crate::service::job_run::RANGE_DAYS_MAX;
 
 /// An argument as it was sent. The library's own way to name arguments in a `complexity` text refuses a query that leaves out a
@@ -55,6 +56,17 @@ pub(super) fn days_back(
     let days = argument::<i32>(context, variables, field, "days");
     let days = days.map_or(DAYS_USUAL, |days| u32::try_from(days).unwrap_or(1).clamp(1, DAYS_MAX));
     usize::try_from(days).unwrap_or(usize::MAX)
+}
+
+/// The months of a history. A bad number weighs something and is refused later.
+pub(super) fn months_back(
+    context: &VisitorContext<'_>,
+    variables: &[Positioned<VariableDefinition>],
+    field: &Field,
+) -> usize {
+    let months = argument::<i32>(context, variables, field, "months");
+    let months = months.map_or(HISTORY_USUAL, |months| u32::try_from(months).unwrap_or(1).clamp(1, HISTORY_MAX));
+    usize::try_from(months).unwrap_or(usize::MAX)
 }
 
 /// The months from `from` to `to`.

@@ -13,6 +13,7 @@ use futures_util::task::{FutureObj, Spawn, SpawnError};
 
 use super::error::{Fault, Result};
 use crate::domain::account_usage::UsageDetail;
+use crate::domain::activity::{Activity, MonthlyActivity};
 use crate::domain::channel::Channel;
 use crate::domain::customer::{Customer, Engagement};
 use crate::domain::id::{
@@ -22,6 +23,7 @@ use crate::domain::invoice::InvoiceLine;
 use crate::domain::job::{ChannelOutcome, JobRun};
 use crate::domain::message::Counts;
 use crate::domain::organisation::Organisation;
+use crate::domain::period::Zone;
 use crate::domain::plan::PriceBook;
 use crate::domain::usage::UsageRecord;
 use crate::service::Services;
@@ -82,6 +84,61 @@ pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel>
 /// The customer of an object that the caller has reached.
 pub(super) async fn customer(ctx: &Context<'_>, id: CustomerId) -> Result<Customer> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
+}
+
+/// What happens at an organisation.
+pub(super) async fn activity(ctx: &Context<'_>, organisation: &Organisation) -> Result<Activity> {
+    let key = ActivityOf(organisation.id, organisation.time_zone);
+    of(ctx)?.load_one(key).await?.ok_or_else(|| Fault::internal("an organisation has no activity"))
+}
+
+/// The conversations of an organisation's last `months` months, newest first.
+pub(super) async fn history(
+    ctx: &Context<'_>,
+    organisation: &Organisation,
+    months: u32,
+) -> Result<Vec<MonthlyActivity>> {
+    let of_whom = ActivityOf(organisation.id, organisation.time_zone);
+    Ok(of(ctx)?.load_one(HistoryOf { of_whom, months }).await?.unwrap_or_default())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct ActivityOf(OrganisationId, Zone);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct HistoryOf {
+    of_whom: ActivityOf,
+    months: u32,
+}
+
+impl Loader<ActivityOf> for Batch {
+    type Value = Activity;
+    type Error = Fault;
+
+    async fn load(&self, keys: &[ActivityOf]) -> Result<HashMap<ActivityOf, Activity>> {
+        let asked: Vec<_> = keys.iter().map(|ActivityOf(id, zone)| (*id, *zone)).collect();
+        let found = self.0.activity.of(&asked).await?;
+        Ok(found.into_iter().map(|((id, zone), activity)| (ActivityOf(id, zone), activity)).collect())
+    }
+}
+
+impl Loader<HistoryOf> for Batch {
+    type Value = Vec<MonthlyActivity>;
+    type Error = Fault;
+
+    async fn load(&self, keys: &[HistoryOf]) -> Result<HashMap<HistoryOf, Vec<MonthlyActivity>>> {
+        let mut by_months: HashMap<u32, Vec<_>> = HashMap::new();
+        for HistoryOf { of_whom: ActivityOf(id, zone), months } in keys {
+            by_months.entry(*months).or_default().push((*id, *zone));
+        }
+        let mut found = HashMap::with_capacity(keys.len());
+        for (months, asked) in by_months {
+            let histories = self.0.activity.history(&asked, months).await?;
+            let key = |(id, zone)| HistoryOf { of_whom: ActivityOf(id, zone), months };
+            found.extend(histories.into_iter().map(|(asked, history)| (key(asked), history)));
+        }
+        Ok(found)
+    }
 }
 
 /// What came of a campaign's messages.

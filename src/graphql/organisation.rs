@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::access;
 use super::account_usage::{DailyUsage, MonthlyUsage};
+use super::activity::{Activity, MonthlyActivity};
 use super::campaign::{self, Campaign};
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
@@ -14,6 +15,7 @@ use super::error::{Fault, Result};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
 use super::live::{self, Dashboard, LiveMetrics};
+use super::loader;
 use super::period_usage::PeriodUsage;
 use super::plan::{self, Plan};
 use super::plan_preview::PlanPreview;
@@ -27,6 +29,7 @@ use crate::domain::id::{ChannelId, CustomerId, OrganisationId};
 use crate::domain::organisation;
 use crate::domain::period::DateRange;
 use crate::domain::usage::ResourceType;
+use crate::service::activity::checked_months;
 use crate::service::job_run::RANGE_DAYS_MAX;
 use crate::service::ledger::Filter as UsageFilter;
 use crate::service::live::checked_days;
@@ -142,6 +145,22 @@ impl Organisation {
         let channel_id = self.own_channel(ctx, channel_id).await?;
         let months = services.account_usage.monthly(self.0.id, from, to, channel_id).await?;
         Ok(months.into_iter().map(MonthlyUsage).collect())
+    }
+
+    /// Its conversations, and since when and until when something happened.
+    async fn activity(&self, ctx: &Context<'_>) -> Result<Activity> {
+        loader::activity(ctx, &self.0).await.map(Activity)
+    }
+
+    /// The conversations of the month that runs and of those before it, newest first.
+    #[graphql(complexity = "complexity::months_back(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn usage_history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many months, 1 to 24.", default = 6)] months: Option<i32>,
+    ) -> Result<Vec<MonthlyActivity>> {
+        let history = loader::history(ctx, &self.0, checked_months(months)?).await?;
+        Ok(history.into_iter().map(MonthlyActivity).collect())
     }
 
     /// The records of its ledger, newest first.
@@ -403,13 +422,21 @@ impl From<OrganisationOrder> for Order {
 
 /// What a page of organisations says of the whole list; counted only when it is asked for.
 #[derive(Debug)]
-pub(super) struct OrganisationTotal(Filter);
+pub(super) struct OrganisationTotal {
+    filter: Filter,
+    has_more: bool,
+}
 
 #[Object]
 impl OrganisationTotal {
     /// How many organisations match, on all pages together.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        int("totalCount", access::services(ctx)?.organisation.count(&self.0).await?)
+        int("totalCount", access::services(ctx)?.organisation.count(&self.filter).await?)
+    }
+
+    /// Whether there are more after this page.
+    async fn has_more(&self) -> bool {
+        self.has_more
     }
 }
 
@@ -449,7 +476,7 @@ impl OrganisationQuery {
         let request = PageArguments { first, after, last, before, limit, offset }.request(|place| order.read(place))?;
         let filter = Filter { search: connection::checked_search(search, SEARCH_CHARS_MAX)?, active };
         let page = access.services.organisation.page(&filter, order.into(), &request).await?;
-        let total = OrganisationTotal(filter);
+        let total = OrganisationTotal { filter, has_more: page.has_next };
         let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, total);
         connection.edges = connection::edges(page.items, |item| order.write(&order.place(item)), Organisation);
         Ok(connection)

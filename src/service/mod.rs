@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod account_usage;
+pub mod activity;
 pub mod audit;
 mod caller;
 pub mod campaign;
@@ -53,6 +54,7 @@ pub use price::PriceBooks;
 #[derive(Debug, Clone)]
 pub struct Services {
     pub access: access::AccessService,
+    pub activity: activity::ActivityService,
     pub organisation: organisation::OrganisationService,
     pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
@@ -84,6 +86,7 @@ impl Services {
         let message = message::MessageService::new(Arc::clone(core));
         Self {
             access: access::AccessService::new(Arc::clone(core)),
+            activity: activity::ActivityService::new(Arc::clone(core)),
             organisation: organisation::OrganisationService::new(Arc::clone(core), Arc::clone(&jobs)),
             plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),

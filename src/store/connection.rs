@@ -65,6 +65,16 @@ impl std::fmt::Debug for Options {
     }
 }
 
+/// How many statements were sent to the database, as `/metrics` names it.
+const STATEMENTS: &str = "wabacus_sql_statements_total";
+
+/// Counts the statements of a pool and of its transactions.
+fn counted(mut pool: DatabaseConnection) -> DatabaseConnection {
+    let statements = metrics::counter!(STATEMENTS);
+    pool.set_metric_callback(move |_| statements.increment(1));
+    pool
+}
+
 /// The two kinds of database, with what is needed to connect.
 enum Address {
     Sqlite(Box<SqliteConnectOptions>),
@@ -221,8 +231,8 @@ async fn open_sqlite(address: SqliteConnectOptions, options: &Options) -> Result
     let reader_address = address.create_if_missing(false).read_only(true);
     let reader = pool().max_connections(options.readers_max).connect_with(reader_address).await?;
     Ok(Store {
-        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
-        writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+        reader: counted(SqlxSqliteConnector::from_sqlx_sqlite_pool(reader)),
+        writer: counted(SqlxSqliteConnector::from_sqlx_sqlite_pool(writer)),
     })
 }
 
@@ -246,6 +256,6 @@ async fn open_postgres(address: PgConnectOptions, options: &Options) -> Result<S
         })
         .connect_with(address)
         .await?;
-    let both = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    let both = counted(SqlxPostgresConnector::from_sqlx_postgres_pool(pool));
     Ok(Store { reader: both.clone(), writer: both })
 }

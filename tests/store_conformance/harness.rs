@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use sea_orm::{ActiveModelTrait, EntityTrait as _, IntoActiveModel};
 use tempfile::TempDir;
 use wabacus::store::{Options, Store};
 
@@ -92,3 +93,15 @@ macro_rules! write {
     }};
 }
 pub(crate) use write;
+
+/// Puts rows into their table as they are.
+pub(crate) async fn fill<M, A>(database: &Database, rows: Vec<M>)
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + Send,
+{
+    let rows: Vec<A> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
+    for batch in rows.chunks(500) {
+        write!(database, |tx| A::Entity::insert_many(batch.to_vec()).exec_without_returning(&tx)).unwrap();
+    }
+}

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 use entity::{campaign, campaign_day, contact, contact_day, conversation, customer, metric_day};
-use sea_orm::{ActiveModelTrait, EntityTrait as _, IntoActiveModel};
 use uuid::Uuid;
 use wabacus::domain::id::{ChannelId, OrganisationId};
 use wabacus::domain::metric::{
@@ -14,7 +13,7 @@ use wabacus::domain::period::{DateRange, Period};
 use wabacus::store;
 use wabacus::store::metric::Scope;
 
-use crate::harness::{Database, stories, write};
+use crate::harness::{Database, fill, stories, write};
 use crate::sample::{date, hour, now, range};
 
 stories! {
@@ -37,17 +36,6 @@ fn scope(channel: Option<u128>) -> Scope {
     Scope {
         organisation_id: OrganisationId::from_uuid(id(OWN)),
         channel_id: channel.map(|number| ChannelId::from_uuid(id(number))),
-    }
-}
-
-async fn fill<M, A>(database: &Database, rows: Vec<M>)
-where
-    M: IntoActiveModel<A>,
-    A: ActiveModelTrait + Send,
-{
-    let rows: Vec<A> = rows.into_iter().map(IntoActiveModel::into_active_model).collect();
-    for batch in rows.chunks(500) {
-        write!(database, |tx| A::Entity::insert_many(batch.to_vec()).exec_without_returning(&tx)).unwrap();
     }
 }
 

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod activity;
 mod backfill;
 mod bad_input;
 mod bsp_fault;

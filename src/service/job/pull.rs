@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, NaiveDate, TimeDelta};
 
 use super::JobContext;
 use crate::bsp::{Account, Action, BspError};
 use crate::domain::account_usage::UsageReport;
+use crate::domain::activity::{Span, Spans};
 use crate::domain::attempt::Verdict;
 use crate::domain::channel::{Channel, ChannelStatus};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
-use crate::domain::id::ChannelId;
+use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::job::{ChannelOutcome, JobTrigger, Progress};
 use crate::domain::organisation::Organisation;
-use crate::domain::period::{DateRange, Zone};
+use crate::domain::period::{DateRange, Period, Zone};
 use crate::service::{Core, ServiceError, account_usage};
 use crate::store;
 
@@ -252,6 +253,7 @@ async fn store_step(
         months.push(account_usage::recompute_month(work.tx(), ids.0, ids.1, month).await?);
     }
     store::account_usage::save_months(work.tx(), &months, now).await?;
+    store::activity::note(work.tx(), &spans(organisation.id, report, zone, now)).await?;
     let high_water = raised(step.high_water, report.range, complete_until);
     store::channel::record_pull(work.tx(), ids.0, ids.1, high_water, report.account_zone, now).await?;
     if !changed.is_empty() {
@@ -264,6 +266,17 @@ async fn store_step(
     }
     work.commit().await?;
     Ok(high_water)
+}
+
+/// From when until when something is reported to have happened; a day says no more than that it was in it.
+fn spans(organisation: OrganisationId, report: &UsageReport, zone: Zone, now: Instant) -> Spans {
+    let mut spans = Spans::default();
+    for day in report.days.iter().filter(|day| day.figures.is_anything()) {
+        let Period { start, end } = zone.day(day.figures.date);
+        let last_at = (end - TimeDelta::seconds(1)).min(now).max(start);
+        spans.note(organisation, Span { first_at: start, last_at });
+    }
+    spans
 }
 
 /// The high-water mark after `range` was pulled: it moves only over days that were complete, and never across a gap.

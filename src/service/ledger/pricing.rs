@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, Timelike as _};
 
+use crate::domain::activity::{Span, Spans};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
 use crate::domain::id::{OrganisationId, RateId};
@@ -61,6 +62,7 @@ pub(super) fn billing_month(closed: Option<&BTreeSet<Month>>, date: NaiveDate) -
 #[derive(Debug, Default)]
 pub(super) struct Change {
     rollups: Rollups,
+    spans: Spans,
     /// By organisation: the kinds, and the resources that have no price.
     told: BTreeMap<OrganisationId, (BTreeSet<crate::domain::channel::ChannelKind>, BTreeSet<String>)>,
 }
@@ -69,6 +71,9 @@ impl Change {
     /// Counts a new record in.
     pub(super) fn add(&mut self, record: &UsageRecord) -> Result<(), Overflow> {
         self.rollups.add(record)?;
+        if record.correction.is_none() {
+            self.spans.note(record.organisation_id, Span::at(record.occurred_at));
+        }
         let (kinds, unpriced) = self.told.entry(record.organisation_id).or_default();
         kinds.insert(record.resource.kind);
         if record.rate_id.is_none() && record.correction.is_none() {
@@ -81,6 +86,7 @@ impl Change {
     pub(super) fn replace(&mut self, before: &UsageRecord, now: &UsageRecord) -> Result<(), Overflow> {
         self.rollups.remove(before)?;
         self.rollups.add(now)?;
+        self.spans.note(now.organisation_id, Span::at(now.occurred_at));
         let (kinds, unpriced) = self.told.entry(now.organisation_id).or_default();
         kinds.insert(now.resource.kind);
         if now.rate_id.is_none() && before.rate_id.is_some() {
@@ -92,6 +98,7 @@ impl Change {
     /// Writes the counters within a transaction, and says what changed.
     pub(super) async fn apply(&self, work: &mut UnitOfWork<'_>) -> Result<(), StoreError> {
         store::rollup::apply(work.tx(), &self.rollups).await?;
+        store::activity::note(work.tx(), &self.spans).await?;
         for (organisation, fact) in self.facts() {
             work.say(organisation, fact);
         }

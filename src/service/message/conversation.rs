@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::tell;
 use super::{MESSAGES_MAX, MessageService};
+use crate::domain::activity::{Span, Spans};
 use crate::domain::id::OrganisationId;
 use crate::domain::input::BadInput;
 use crate::domain::message::rollup::{Deltas, Sign};
@@ -94,12 +95,14 @@ impl MessageService {
         let mut told: BTreeMap<String, ConversationTold> =
             known.into_iter().map(|(name, conversation)| (name, conversation.told)).collect();
         let mut touched = BTreeMap::new();
+        let mut spans = Spans::default();
         let mut outcomes = Vec::with_capacity(checked.len());
         for conversation in checked {
             outcomes.push(match conversation {
                 Ok(conversation) => {
                     let before = told.get(&conversation.external_id).copied().unwrap_or_default();
                     let now = before.join(conversation.told());
+                    spans.note(organisation, Span::at(conversation.opened_at));
                     told.insert(conversation.external_id.clone(), now);
                     touched.insert(conversation.external_id, now);
                     if now == before { Outcome::Duplicate } else { Outcome::Recorded { usage: None } }
@@ -109,6 +112,7 @@ impl MessageService {
         }
         let mut deltas = Deltas::default();
         remake(&work, organisation, zone, &touched, &mut deltas).await?;
+        store::activity::note(work.tx(), &spans).await?;
         let deltas = deltas.settled();
         store::message::rollup::apply(work.tx(), &deltas).await?;
         tell(&mut work, &deltas, BTreeMap::new(), BTreeMap::new());

@@ -89,6 +89,7 @@ async fn write_down(
         store::customer::meet(tx, organisation, &people, now).await?;
     }
     store::message::upsert(tx, &intake.changed(), now).await?;
+    store::activity::note(tx, &intake.spans()).await?;
     intake.count(deltas);
     for (organisation, dates) in intake.contacts() {
         contact::meet(tx, organisation, dates, deltas).await?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::NaiveDate;
 
 use super::fact::Touched;
+use crate::domain::activity::{Span, Spans};
 use crate::domain::channel::{Channel, ChannelKind};
 use crate::domain::clock::Instant;
 use crate::domain::customer::{Customer, NewCustomer};
@@ -213,6 +214,16 @@ impl Intake {
 
     pub(super) fn changed(&self) -> Vec<&Message> {
         self.messages.values().filter(|joined| joined.is_changed()).map(|joined| &joined.now).collect()
+    }
+
+    /// From when until when something is told to have happened.
+    pub(super) fn spans(&self) -> Spans {
+        let mut spans = Spans::default();
+        for message in self.changed() {
+            let span = Span { first_at: message.life.created_at, last_at: message.life.last_at() };
+            spans.note(message.organisation_id, span);
+        }
+        spans
     }
 
     /// Who is new, or gets a name, by organisation.
