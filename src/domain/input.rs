@@ -30,6 +30,13 @@ impl BadInput {
         self.field = field.into();
         self
     }
+
+    /// The same complaint about a part of what the caller called `whole`.
+    #[must_use]
+    pub fn within(self, whole: &str) -> Self {
+        let field = format!("{whole}.{}", self.field);
+        self.under(field)
+    }
 }
 
 /// A name that a person gave to something: trimmed, not empty, at most [`Name::CHARS_MAX`] characters, no control characters.

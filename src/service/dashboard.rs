@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate, TimeDelta};
 use serde::{Deserialize, Serialize};
 
-use super::memo::{Cached, Topic};
+use super::memo::{Cached, Topic, channel_name};
 use super::metric::figures_within;
 use super::{Core, ServiceError};
 use crate::domain::clock::Instant;
@@ -65,10 +65,9 @@ pub(super) async fn dashboard(
     core.memo().get(organisation.id, Topic::Periods, &question, TTL, load).await
 }
 
-/// After snapshots of these channels: forgets what is kept of the organisation's periods, and makes at once those usual dashboards anew that
-/// somebody looks at. A failure is not told: whoever asks next finds out.
+/// After snapshots of these channels, with whose commit what was kept of the organisation's periods was forgotten: makes at once those usual
+/// dashboards anew that somebody looks at. A failure is not told: whoever asks next finds out.
 pub(super) async fn renew(core: &Core, organisation_id: OrganisationId, channels: &[Option<ChannelId>]) {
-    core.memo().forget(organisation_id, Topic::Periods).await;
     for channel in channels.iter().copied() {
         if core.cache().get(&watched(organisation_id, channel)).await.is_some()
             && let Err(error) = make(core, organisation_id, channel).await
@@ -87,10 +86,6 @@ async fn make(core: &Core, organisation: OrganisationId, channel: Option<Channel
 /// What is in the cache as long as a usual dashboard is kept, whatever is forgotten meanwhile.
 fn watched(organisation: OrganisationId, channel: Option<ChannelId>) -> String {
     format!("watched:{organisation}:{}", channel_name(channel))
-}
-
-fn channel_name(channel: Option<ChannelId>) -> String {
-    channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string())
 }
 
 /// The days are cut by the organisation's calendar, so another day or zone is another question.

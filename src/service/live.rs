@@ -11,7 +11,7 @@ use serde_json::json;
 use super::access::Caller;
 pub use super::dashboard::{Dashboard, checked_days};
 use super::event::EventService;
-use super::memo::{Cached, Topic};
+use super::memo::{Cached, Topic, channel_name};
 use super::metric::figures_within;
 use super::{Core, ServiceError, dashboard};
 use crate::domain::dashboard::Counted;
@@ -88,7 +88,7 @@ impl LiveService {
 /// Another day or another zone is another question.
 fn question(core: &Core, organisation: &Organisation, channel: Option<ChannelId>) -> String {
     let (zone, today) = (organisation.time_zone, organisation.time_zone.date(core.now()));
-    let channel = channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string());
+    let channel = channel_name(channel);
     format!("today:{zone}:{today}:{channel}")
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::ServiceError;
 use crate::cache::Cache;
 use crate::domain::clock::{Instant, SharedClock};
-use crate::domain::id::OrganisationId;
+use crate::domain::id::{ChannelId, OrganisationId};
 
 /// How many answers may be on their way at the same time before some are asked for twice.
 const FLIGHTS_MAX: u64 = 10_000;
@@ -47,6 +47,11 @@ impl Topic {
             Self::Periods => "periods",
         }
     }
+}
+
+/// What a question calls a channel; without one, the organisation as a whole.
+pub(super) fn channel_name(channel: Option<ChannelId>) -> String {
+    channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string())
 }
 
 /// An answer, and since when it is kept.

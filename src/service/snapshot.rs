@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::access::Caller;
 use super::core::UnitOfWork;
-use super::memo::Topic;
+use super::memo::{Topic, channel_name};
 use super::metric::figures_within;
 use super::{Core, ServiceError, dashboard};
 use crate::domain::clock::Instant;
@@ -96,7 +96,7 @@ impl SnapshotService {
         channel: Option<ChannelId>,
         range: DateRange,
     ) -> Result<Vec<Snapshot>, ServiceError> {
-        let of = channel.map_or_else(|| "all".to_owned(), |channel| channel.to_string());
+        let of = channel_name(channel);
         let question = format!("snapshots:{kind}:{}:{}:{of}", range.from(), range.to());
         let read = self.core.store().read();
         let load = Box::pin(async { Ok(store::snapshot::list(read, organisation_id, kind, channel, range).await?) });
@@ -183,7 +183,7 @@ pub(super) async fn save(
     Ok(saved)
 }
 
-/// What follows once snapshots are committed: what was remembered of their periods is forgotten, and made anew where somebody looks at it.
+/// What follows once snapshots are committed: what was forgotten of their periods is made anew where somebody looks at it.
 pub(super) async fn after_snapshots(core: &Core, organisation: OrganisationId, snapshots: &[Snapshot]) {
     let channels: Vec<_> = snapshots.iter().map(|snapshot| snapshot.channel_id).collect();
     dashboard::renew(core, organisation, &channels).await;

@@ -18,10 +18,7 @@ impl Update {
     /// A name of the customer that cannot be one is left out, and so is what a reason for a failure has beyond 1,000 characters.
     pub fn check(self, now: Instant) -> Result<Self, BadInput> {
         let field = self.field.clone();
-        self.checked(now).map_err(|bad| {
-            let named = format!("{field}.{}", bad.field);
-            bad.under(named)
-        })
+        self.checked(now).map_err(|bad| bad.within(&field))
     }
 
     fn checked(self, now: Instant) -> Result<Self, BadInput> {

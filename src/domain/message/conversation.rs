@@ -127,10 +127,7 @@ impl ConversationUpdate {
     /// The same as it is kept: times to the microsecond, in their order, from 2000 on and at most a few minutes ahead of `now`.
     pub fn check(self, now: Instant) -> Result<Self, BadInput> {
         let field = self.field.clone();
-        self.checked(now).map_err(|bad| {
-            let named = format!("{field}.{}", bad.field);
-            bad.under(named)
-        })
+        self.checked(now).map_err(|bad| bad.within(&field))
     }
 
     fn checked(self, now: Instant) -> Result<Self, BadInput> {

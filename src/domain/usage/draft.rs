@@ -47,10 +47,7 @@ impl Draft {
     /// the organisation's own is not known here.
     pub fn check(self, now: Instant, oldest: Option<Instant>) -> Result<NewUsage, BadInput> {
         let field = self.field.clone();
-        self.read(now, oldest).map_err(|bad| {
-            let named = format!("{field}.{}", bad.field);
-            bad.under(named)
-        })
+        self.read(now, oldest).map_err(|bad| bad.within(&field))
     }
 
     fn read(self, now: Instant, oldest: Option<Instant>) -> Result<NewUsage, BadInput> {
