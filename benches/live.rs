@@ -10,7 +10,6 @@ mod figure;
 mod load;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use figure::{ratio, say, size};
@@ -43,7 +42,7 @@ async fn main() {
     let folder = tempfile::tempdir().expect("a folder for the database");
     let app = start(folder.path()).await;
     let token = fill(&app).await;
-    let live = post(app.address(), &token, LIVE, &json!({}));
+    let live = Question::graphql(app.address(), &token, LIVE, &json!({}));
     let health = Question {
         address: app.address(),
         bytes: format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", app.address()).into_bytes(),
@@ -88,7 +87,7 @@ async fn start(folder: &std::path::Path) -> App {
 async fn fill(app: &App) -> String {
     let admin = token(app, None).await;
     let ask = async |query: &str, variables: Value| {
-        let mut answer = load::answer(&post(app.address(), &admin, query, &variables)).await;
+        let mut answer = load::answer(&Question::graphql(app.address(), &admin, query, &variables)).await;
         assert!(answer.get("errors").is_none(), "{answer:#}");
         answer["data"].take()
     };
@@ -117,14 +116,4 @@ async fn token(app: &App, organisation_id: Option<OrganisationId>) -> String {
     let new = NewToken { name: "bench".to_owned(), organisation_id, scopes: None, expires_at: None };
     let (_, secret) = app.services().access.create_token(&Caller::command_line(), new).await.expect("a token");
     secret.expose_secret().to_owned()
-}
-
-fn post(address: SocketAddr, token: &str, query: &str, variables: &Value) -> Question {
-    let body = json!({ "query": query, "variables": variables }).to_string();
-    let length = body.len();
-    let head = format!(
-        "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\naccept: application/json\r\ncontent-length: {length}\r\n\r\n"
-    );
-    Question { address, bytes: format!("{head}{body}").into_bytes() }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -15,6 +15,19 @@ use crate::figure::{per_second, percentile};
 pub(crate) struct Question {
     pub(crate) address: SocketAddr,
     pub(crate) bytes: Vec<u8>,
+}
+
+impl Question {
+    /// A GraphQL request of whoever holds `token`.
+    pub(crate) fn graphql(address: SocketAddr, token: &str, query: &str, variables: &Value) -> Self {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let length = body.len();
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\naccept: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        Self { address, bytes: format!("{head}{body}").into_bytes() }
+    }
 }
 
 /// What came of asking for a while.

@@ -51,15 +51,8 @@ impl Real {
     }
 
     fn post(&self, query: &str) -> Question {
-        let address = self.app.address();
         let variables = json!({ "from": "2026-06-01", "to": "2026-06-30" });
-        let body = json!({ "query": query, "variables": variables }).to_string();
-        let (token, length) = (&self.token, body.len());
-        let head = format!(
-            "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\naccept: application/json\r\ncontent-length: {length}\r\n\r\n"
-        );
-        Question { address, bytes: format!("{head}{body}").into_bytes() }
+        Question::graphql(self.app.address(), &self.token, query, &variables)
     }
 
     pub(crate) async fn stop(self) {
