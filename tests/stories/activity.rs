@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::analytics::sent;
+use crate::support::home::Home;
 use crate::support::process::{self, Process};
 use crate::support::{NOON, World};
 
@@ -126,8 +127,8 @@ async fn statements(url: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_a_hundred_costs_as_many_statements_as_a_page_of_five() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = process::settings(folder.path(), "http://127.0.0.1:9", "http://127.0.0.1:9");
+    let home = Home::new().await;
+    let settings = process::settings(home.url(), "http://127.0.0.1:9", "http://127.0.0.1:9");
     let created = process::run(&settings, &["token", "create", "--admin"]).await;
     let admin = created.trim();
     let (_process, url) = Process::serve(&settings).await;

@@ -348,7 +348,7 @@ async fn begin() -> (World, [(&'static str, String); 4]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() {
     let (world, ids) = begin().await;
-    let mut database = Database::look_into(world.folder()).await;
+    let mut database = Database::look_into(world.database()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
     for (asked, field) in

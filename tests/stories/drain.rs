@@ -13,7 +13,7 @@ async fn a_run_that_a_stop_interrupts_is_put_back_with_the_attempt_not_counted_a
     shop.process.signal("TERM").await;
     let (status, _) = shop.process.end().await;
     assert_eq!(status.code(), Some(0));
-    let runs = Database::look_into(shop.folder()).await.runs("BACKFILL").await;
+    let runs = Database::look_into(shop.database()).await.runs("BACKFILL").await;
     assert_eq!(runs, [("QUEUED".to_owned(), 0)], "this was written before the end, and is no rescue");
 
     sim.release("app-2");
@@ -35,6 +35,6 @@ async fn a_stop_lets_a_run_that_can_end_in_time_end() {
     sim.release("app-2");
     let (status, _) = shop.process.end().await;
     assert_eq!(status.code(), Some(0));
-    let runs = Database::look_into(shop.folder()).await.runs("BACKFILL").await;
+    let runs = Database::look_into(shop.database()).await.runs("BACKFILL").await;
     assert_eq!(runs, [("SUCCEEDED".to_owned(), 1)]);
 }

@@ -66,7 +66,7 @@ async fn what_does_not_carry_the_channels_secret_is_refused_and_nothing_is_writt
     let former = own.secret.clone();
     let own = Line { secret: world.channel_secret(&own.channel).await, ..own };
     world.settle().await;
-    let mut database = Database::look_into(world.folder()).await;
+    let mut database = Database::look_into(world.database()).await;
     let before = database.version().await;
     let at = |channel: &str| format!("/webhooks/gupshup/{channel}");
     let mut answers = Vec::new();
@@ -138,7 +138,7 @@ async fn events_of_version_2_make_a_message_and_its_one_record() {
     assert_eq!((&charged[0]["resourceId"], &charged[0]["category"]), (&json!("m-1"), &json!("MARKETING")));
     assert_eq!((&charged[0]["resourceType"], &charged[0]["channel"]["id"]), (&json!("message"), &json!(own.channel)));
     assert_eq!(charged[0]["occurredAt"], "2026-06-05T05:00:02.000Z");
-    let counted = Database::look_into(world.folder()).await.counted(&own.shop).await;
+    let counted = Database::look_into(world.database()).await.counted(&own.shop).await;
     assert_eq!(["total", "sent", "delivered", "read"].map(|name| counted[name]), [1; 4]);
     assert!(world.rejected(None).await.is_empty());
 }
@@ -153,7 +153,7 @@ async fn what_failed_and_what_customers_write_is_counted() {
         "sender": { "phone": "919800000003", "name": "Binod" }, "context": { "id": "m-2", "gsId": "gs-m-2" } });
     own.tell(&world, &event("message-event", &failed)).await;
     own.tell(&world, &event("message", &came)).await;
-    let counted = Database::look_into(world.folder()).await.counted(&own.shop).await;
+    let counted = Database::look_into(world.database()).await.counted(&own.shop).await;
     let names = ["total", "inbound", "outbound", "failed", "replied"];
     assert_eq!(names.map(|name| counted[name]), [3, 1, 2, 1, 1], "{counted:?}");
     let charged = world.charged(&own.shop).await;

@@ -10,6 +10,7 @@ use wabacus::domain::period::Zone;
 use wabacus::sim::{Sim, SimAccount};
 
 use crate::support::database::Database;
+use crate::support::home::Home;
 use crate::support::process::{Process, ask, run, settings};
 use crate::support::watch::{Watch, beginning};
 
@@ -35,22 +36,22 @@ pub(crate) struct Shop {
     pub(crate) settings: BTreeMap<String, String>,
     /// Where the log of its runs was last read.
     cursor: String,
-    folder: tempfile::TempDir,
+    home: Home,
 }
 
 const RUN: &str = "{ cursor jobRun { id kind state attempt progress { done total } } }";
 
 impl Shop {
     pub(crate) async fn open(sim: &Sim, more: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the database");
-        let mut settings = settings(folder.path(), sim.gupshup_url().as_str(), sim.interakt_url().as_str());
+        let home = Home::new().await;
+        let mut settings = settings(home.url(), sim.gupshup_url().as_str(), sim.interakt_url().as_str());
         settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let admin = run(&settings, &["token", "create", "--admin"]).await.trim().to_owned();
         let (process, url) = Process::serve(&settings).await;
         let query = "mutation { createOrganisation(input: { name: \"Shop\", timeZone: \"Asia/Kolkata\" }) { id } }";
         let data = ask(&url, &admin, query, json!({})).await;
         let organisation = data["createOrganisation"]["id"].as_str().expect("an id").to_owned();
-        let mut shop = Self { process, url, admin, organisation, settings, cursor: beginning(), folder };
+        let mut shop = Self { process, url, admin, organisation, settings, cursor: beginning(), home };
         for account in ACCOUNTS {
             let query =
                 "mutation($id: ID!, $app: String!, $token: String!) { createChannel(organisationId: $id, input: {
@@ -63,8 +64,8 @@ impl Shop {
     }
 
     /// Where the database is.
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    pub(crate) fn database(&self) -> &str {
+        self.home.url()
     }
 
     /// Starts a server on the same database.
@@ -156,7 +157,7 @@ async fn killed_in_the_middle_of_a_run_and_started_again_it_ends_with_the_rows_o
     shop.process.signal("KILL").await;
     let (killed, _) = shop.process.end().await;
     assert_eq!(killed.code(), None, "it had no time to say anything");
-    let left = Database::look_into(shop.folder()).await.runs("BACKFILL").await;
+    let left = Database::look_into(shop.database()).await.runs("BACKFILL").await;
     assert_eq!(left, [("RUNNING".to_owned(), 1)]);
     sim.release(ACCOUNTS[1]);
     let mut shop = shop.open_again().await;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Row as _};
 use wabacus::domain::clock::SystemClock;
 use wabacus::sim::Sim;
 
+use crate::support::database::Database;
+use crate::support::home::Home;
 use crate::support::process::{Process, ask, run, settings};
 
 const SENDERS: usize = 4;
@@ -53,9 +53,9 @@ async fn send(
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_of_a_stream_and_sent_everything_again_it_has_each_record_once() {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let folder = tempfile::tempdir().expect("a folder for the database");
+    let home = Home::new().await;
     let sim = Sim::start(7, Arc::new(SystemClock)).expect("a free port for the BSPs");
-    let settings = settings(folder.path(), sim.gupshup_url().as_str(), sim.interakt_url().as_str());
+    let settings = settings(home.url(), sim.gupshup_url().as_str(), sim.interakt_url().as_str());
     let admin = run(&settings, &["token", "create", "--admin"]).await.trim().to_owned();
     let (mut process, url) = Process::serve(&settings).await;
     let query = "mutation { createOrganisation(input: { name: \"Shop\", timeZone: \"Asia/Kolkata\" }) { id } }";
@@ -94,20 +94,16 @@ async fn killed_in_the_middle_of_a_stream_and_sent_everything_again_it_has_each_
     let all = SENDERS * BATCHES * BATCH;
     assert!((1..all).contains(&recorded_again), "it was killed in the middle: {recorded_again} of {all} were missing");
 
-    let options = SqliteConnectOptions::new().filename(folder.path().join("story.db")).read_only(true);
-    let mut database = options.connect().await.expect("the database is there");
-    let count: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM usage_record").fetch_one(&mut database).await.expect("rows");
-    assert_eq!(usize::try_from(count), Ok(all));
+    let mut database = Database::look_into(home.url()).await;
+    assert_eq!(usize::try_from(database.rows("usage_record").await), Ok(all));
     // The counters, against the records counted anew.
     let different = "SELECT count(*) FROM (
         SELECT date, hour, kind, resource_type, quantity_micros, cost_nanos, records, unpriced FROM usage_hour
         EXCEPT SELECT date, hour, kind, resource_type, sum(quantity_micros), coalesce(sum(cost_nanos), 0), sum(counts),
-            sum(CASE WHEN rate_id IS NULL THEN counts ELSE 0 END) FROM usage_record GROUP BY 1, 2, 3, 4)";
+            sum(CASE WHEN rate_id IS NULL THEN counts ELSE 0 END) FROM usage_record GROUP BY 1, 2, 3, 4) AS different";
     let period = "SELECT sum(quantity_micros), sum(cost_nanos), sum(records) FROM usage_period
         UNION SELECT sum(quantity_micros), sum(cost_nanos), sum(counts) FROM usage_record";
-    let wrong: i64 = sqlx::query(different).fetch_one(&mut database).await.expect("a count").get(0);
-    assert_eq!(wrong, 0, "hours that are not the sum of their records");
-    let sums = sqlx::query(period).fetch_all(&mut database).await.expect("sums");
-    assert_eq!(sums.len(), 1, "the periods are the sum of the records");
+    assert_eq!(database.count(different).await, 0, "hours that are not the sum of their records");
+    let sums = format!("SELECT count(*) FROM ({period}) AS sums");
+    assert_eq!(database.count(&sums).await, 1, "the periods are the sum of the records");
 }

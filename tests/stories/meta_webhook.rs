@@ -77,7 +77,7 @@ async fn what_is_not_signed_as_it_should_be_is_refused_and_nothing_is_written() 
     let world = world().await;
     let (shop, _) = world.shop_at_meta("waba-1").await;
     world.settle().await;
-    let mut database = Database::look_into(world.folder()).await;
+    let mut database = Database::look_into(world.database()).await;
     let before = database.version().await;
     let body = statuses("waba-1", &json!([status("wamid.é", "delivered", 0)])).to_string();
     let escaped = body.replace('é', "\\u00e9");
@@ -138,7 +138,7 @@ async fn a_message_is_charged_once_whatever_order_its_statuses_come_in() {
         let mut record = charged[0].clone();
         assert_eq!(record["channel"].take()["id"], channel.as_str());
         assert_eq!(record, *expected.get_or_insert(record.clone()), "{order:?}");
-        let counted = Database::look_into(world.folder()).await.counted(&shop).await;
+        let counted = Database::look_into(world.database()).await.counted(&shop).await;
         assert_eq!(["total", "sent", "delivered", "read", "failed"].map(|name| counted[name]), [1, 1, 1, 1, 0]);
     }
     let record = expected.expect("a record");
@@ -186,7 +186,7 @@ async fn what_is_free_is_recorded_as_free_and_what_failed_or_came_not_at_all() {
             "wamid.read message -",
         ]
     );
-    let counted = Database::look_into(world.folder()).await.counted(&shop).await;
+    let counted = Database::look_into(world.database()).await.counted(&shop).await;
     let names = ["total", "sent", "delivered", "read", "failed"];
     assert_eq!(names.map(|name| counted[name]), [6, 5, 4, 1, 1], "{counted:?}");
 }
@@ -202,7 +202,7 @@ async fn one_bad_update_among_a_thousand_is_kept_aside_and_the_others_are_taken(
 
     assert_eq!(tell(&world, &body).await, tally(999, 0, 1, 0));
 
-    let mut database = Database::look_into(world.folder()).await;
+    let mut database = Database::look_into(world.database()).await;
     assert_eq!((database.rows("message").await, database.rows("usage_record").await), (999, 999));
     let aside = world.rejected(Some(&shop)).await;
     assert_eq!(aside.len(), 1);
@@ -266,7 +266,7 @@ async fn what_a_customer_writes_counts_and_tells_of_what_it_answers() {
         came("wamid.in2", json!({ "from": "919800000002", "id": "wamid.in1" })),
     ]);
     assert_eq!(tell(&world, &body).await, tally(4, 0, 0, 0), "one of them tells of two messages");
-    let counted = Database::look_into(world.folder()).await.counted(&shop).await;
+    let counted = Database::look_into(world.database()).await.counted(&shop).await;
     let names = ["total", "inbound", "outbound", "delivered", "read", "replied"];
     assert_eq!(names.map(|name| counted[name]), [3, 2, 1, 1, 0, 1], "{counted:?}");
     let charged = world.charged(&shop).await;
@@ -299,6 +299,6 @@ async fn other_news_are_passed_over_and_what_is_no_json_is_refused() {
         let (code, answer) = world.send("/webhooks/meta", ("x-hub-signature-256", &signature), body).await;
         assert!(code == 400 && answer.contains("\"body\""), "{body:?}: {code} {answer}");
     }
-    let mut database = Database::look_into(world.folder()).await;
+    let mut database = Database::look_into(world.database()).await;
     assert_eq!((database.rows("message").await, database.rows("rejected_update").await), (0, 0));
 }

@@ -115,10 +115,7 @@ async fn whoever_comes_back_after_events_were_deleted_is_told_so_instead_of_bein
 /// The cursor of an organisation's newest event.
 async fn last_cursor(world: &World, organisation: &str) -> String {
     let id = wabacus::domain::id::OrganisationId::parse("id", organisation).expect("an organisation's id");
-    let options = wabacus::store::Options {
-        url: format!("sqlite://{}", world.folder().join("story.db").display()),
-        ..wabacus::store::Options::default()
-    };
+    let options = wabacus::store::Options { url: world.database().to_owned(), ..wabacus::store::Options::default() };
     let store = wabacus::store::Store::open(&options).await.expect("the story's database");
     let after = wabacus::store::event::last_sequence(store.read(), id).await.expect("a number");
     Cursor { log: Log::Organisation, after }.to_string()

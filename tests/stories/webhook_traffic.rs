@@ -42,7 +42,7 @@ fn expected(messages: &[SimMessage]) -> BTreeMap<&'static str, i64> {
 
 /// What a shop's messages became: the counters, and each charge by its message.
 async fn outcome(world: &World, shop: &str) -> (BTreeMap<&'static str, i64>, Vec<String>) {
-    let mut counted = Database::look_into(world.folder()).await.counted(shop).await;
+    let mut counted = Database::look_into(world.database()).await.counted(shop).await;
     counted.remove("conversations");
     let mut charged: Vec<_> = world
         .charged(shop)

@@ -1,49 +1,76 @@
 //! A second pair of eyes on a server's database, which reads and never writes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection};
+use sea_orm::{ConnectionTrait as _, DbBackend, QueryResult, Statement, Value};
 use wabacus::domain::id::OrganisationId;
+use wabacus::store::{Options, Store};
 
 /// What is counted of messages.
 const COUNTED: [&str; 9] =
     ["total", "inbound", "outbound", "sent", "delivered", "read", "failed", "replied", "conversations"];
 
-/// The database of a world or process whose folder this is.
-pub struct Database(SqliteConnection);
+/// A database, by its address.
+pub struct Database(Store);
 
 impl Database {
-    pub async fn look_into(folder: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(folder.join("story.db")).read_only(true);
-        Self(options.connect().await.expect("the database is there"))
+    pub async fn look_into(url: &str) -> Self {
+        // One reader, because SQLite counts what others wrote for each connection.
+        let options = Options { url: url.to_owned(), readers_max: 1, durable: false };
+        Self(Store::open(&options).await.expect("the database is there"))
+    }
+
+    async fn rows_of(&self, sql: &str, values: Vec<Value>) -> Vec<QueryResult> {
+        let db = self.0.read();
+        let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+        db.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The one number that a question is answered with.
+    pub async fn count(&mut self, sql: &str) -> i64 {
+        self.rows_of(sql, Vec::new()).await[0].try_get_by_index(0).expect("a number")
     }
 
     /// A number that changes with each transaction in which somebody else writes anything.
     pub async fn version(&mut self) -> i64 {
-        sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut self.0).await.expect("SQLite counts")
+        if self.0.read().get_database_backend() == DbBackend::Sqlite {
+            return self.count("PRAGMA data_version").await;
+        }
+        // The transactions that wrote the rows that there are, and how many these are.
+        let tables =
+            self.rows_of("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'", Vec::new()).await;
+        let tables = tables.iter().map(|row| row.try_get_by_index::<String>(0).expect("the name of a table"));
+        let sums = tables
+            .map(|table| format!(r#"SELECT coalesce(sum(xmin::text::bigint), 0) + count(*) AS part FROM "{table}""#));
+        let sums = sums.collect::<Vec<_>>().join(" UNION ALL ");
+        self.count(&format!("SELECT sum(part)::bigint FROM ({sums}) AS parts")).await
     }
 
     /// How runs of a kind stand: the state and the attempts that count.
     pub async fn runs(&mut self, kind: &str) -> Vec<(String, i64)> {
-        let query = sqlx::query_as("SELECT state, attempt FROM job_run WHERE kind = ? ORDER BY id").bind(kind);
-        query.fetch_all(&mut self.0).await.expect("the table of runs")
+        let sql = "SELECT state, CAST(attempt AS bigint) FROM job_run WHERE kind = $1 ORDER BY id";
+        let rows = self.rows_of(sql, vec![kind.into()]).await;
+        let read = rows.iter().map(|row| {
+            (row.try_get_by_index(0).expect("a state"), row.try_get_by_index(1).expect("a number of attempts"))
+        });
+        read.collect()
     }
 
     /// How many rows a table has.
     pub async fn rows(&mut self, table: &str) -> i64 {
-        let query = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        sqlx::query_scalar(query).fetch_one(&mut self.0).await.expect("a table")
+        self.count(&format!("SELECT count(*) FROM {table}")).await
     }
 
     /// What the counters say of an organisation's messages, all days and channels together, by the counter's name.
     pub async fn counted(&mut self, organisation: &str) -> BTreeMap<&'static str, i64> {
         let id = OrganisationId::parse("id", organisation).expect("an organisation's id");
-        let sums = COUNTED.map(|counter| format!("coalesce(sum({counter}), 0)")).join(", ");
-        let query = AssertSqlSafe(format!("SELECT {sums} FROM metric_day WHERE organisation_id = ?"));
-        let row: SqliteRow =
-            sqlx::query(query).bind(id.uuid().as_bytes().to_vec()).fetch_one(&mut self.0).await.expect("the counters");
-        COUNTED.into_iter().enumerate().map(|(place, counter)| (counter, row.get(place))).collect()
+        let sums = COUNTED.map(|counter| format!("CAST(coalesce(sum({counter}), 0) AS bigint)")).join(", ");
+        let sql = format!("SELECT {sums} FROM metric_day WHERE organisation_id = $1");
+        let row = self.rows_of(&sql, vec![id.uuid().into()]).await.remove(0);
+        COUNTED
+            .into_iter()
+            .enumerate()
+            .map(|(place, name)| (name, row.try_get_by_index(place).expect("a sum")))
+            .collect()
     }
 }

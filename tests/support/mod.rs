@@ -7,8 +7,10 @@ pub mod analytics;
 pub mod cache;
 pub mod database;
 pub mod graphiql;
+pub mod home;
 pub mod ledger;
 pub mod node;
+mod postgres;
 pub mod process;
 pub mod usage;
 pub mod watch;
@@ -20,7 +22,6 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use wabacus::app::{App, Wiring};
 use wabacus::cache::Cache;
 use wabacus::config::Config;
@@ -31,6 +32,8 @@ use wabacus::domain::period::Zone;
 use wabacus::scheduler::{Faults, NoFaults};
 use wabacus::service::access::{Caller, NewToken};
 use wabacus::sim::{Sim, SimAccount};
+
+use home::Home;
 
 /// When most stories begin: a Friday, 11:30 in Kolkata.
 pub const NOON: &str = "2026-06-05T06:00:00Z";
@@ -46,7 +49,7 @@ pub struct World {
     faults: Arc<dyn Faults>,
     cache: Option<Arc<dyn Cache>>,
     client: reqwest::Client,
-    folder: TempDir,
+    home: Home,
 }
 
 /// How a world is set up.
@@ -92,9 +95,9 @@ impl Setup {
         drop(rustls::crypto::ring::default_provider().install_default());
         let clock = ManualClock::at(self.now);
         let sim = Sim::start(7, Arc::new(clock.clone())).expect("a free port for the BSPs");
-        let folder = tempfile::tempdir().expect("a folder for the database");
+        let home = Home::new().await;
         let mut settings = BTreeMap::from([
-            ("DATABASE_URL".to_owned(), format!("sqlite://{}", folder.path().join("story.db").display())),
+            ("DATABASE_URL".to_owned(), home.url().to_owned()),
             ("BIND".to_owned(), "127.0.0.1:0".to_owned()),
             ("MASTER_KEY".to_owned(), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()),
             ("GUPSHUP_PARTNER_API".to_owned(), sim.gupshup_url().to_string()),
@@ -117,7 +120,7 @@ impl Setup {
             faults: self.faults,
             cache: self.cache,
             client,
-            folder,
+            home,
         };
         world.start().await;
         world.admin = world.token(None).await;
@@ -155,8 +158,8 @@ impl World {
     }
 
     /// Where the database is.
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    pub fn database(&self) -> &str {
+        self.home.url()
     }
 
     pub fn url(&self) -> String {

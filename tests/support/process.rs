@@ -1,7 +1,6 @@
 //! The real binary as a child process, for what only a process can go through: signals, its exit code, its output.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -116,11 +115,10 @@ impl Process {
     }
 }
 
-/// The settings of a server of its own: a database in `folder`, any free port, and the BSPs at `bsp`.
-pub fn settings(folder: &Path, gupshup: &str, interakt: &str) -> BTreeMap<String, String> {
-    let database = format!("sqlite://{}", folder.join("story.db").display());
+/// The settings of a server of its own: the database at `database`, any free port, and the BSPs at their addresses.
+pub fn settings(database: &str, gupshup: &str, interakt: &str) -> BTreeMap<String, String> {
     let pairs = [
-        ("DATABASE_URL", database.as_str()),
+        ("DATABASE_URL", database),
         ("BIND", "127.0.0.1:0"),
         ("MASTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         ("GUPSHUP_PARTNER_API", gupshup),

@@ -1,0 +1,41 @@
+//! Where a story's database lives: a file of SQLite, or, with `WABACUS_TEST_DATABASE=postgres`, a database of a private PostgreSQL.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::postgres::Postgres;
+
+/// A place for one database, which goes with it.
+pub struct Home {
+    url: String,
+    _kept: Kept,
+}
+
+enum Kept {
+    File { _folder: TempDir },
+    Server { _server: Arc<Postgres> },
+}
+
+impl Home {
+    /// A new one, empty.
+    pub async fn new() -> Self {
+        match std::env::var("WABACUS_TEST_DATABASE").as_deref() {
+            Ok("postgres") => {
+                let server = tokio::task::spawn_blocking(Postgres::shared).await.expect("PostgreSQL starts");
+                Self { url: server.create_database().await, _kept: Kept::Server { _server: server } }
+            }
+            Ok("sqlite") | Err(_) => {
+                let folder = tempfile::tempdir().expect("a folder for the database");
+                let url = format!("sqlite://{}", folder.path().join("story.db").display());
+                Self { url, _kept: Kept::File { _folder: folder } }
+            }
+            Ok(other) => panic!("WABACUS_TEST_DATABASE: {other:?} is not accepted; expected sqlite or postgres"),
+        }
+    }
+
+    /// The database's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
