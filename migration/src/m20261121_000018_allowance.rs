@@ -36,8 +36,7 @@ impl MigrationTrait for Migration {
         for column in ["used_micros", "reserved_micros", "committed_micros", "settled_micros", "reservations"] {
             counter.col(sum(column));
         }
-        counter
-            .primary_key(Index::create().col("organisation_id").col("channel_id").col("period").col("start"));
+        counter.primary_key(Index::create().col("organisation_id").col("channel_id").col("period").col("start"));
         manager.create_table(counter).await?;
         create_reservations(manager).await?;
         let over = Table::create()
@@ -96,10 +95,9 @@ async fn count_what_is_there(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let (nil, month) = match manager.get_database_backend() {
         // SQLite keeps a UUID as its sixteen bytes, and a date as text.
         sea_orm::DbBackend::Sqlite => ("zeroblob(16)", "substr(date, 1, 7) || '-01'"),
-        sea_orm::DbBackend::Postgres | sea_orm::DbBackend::MySql | _ => (
-            "CAST('00000000-0000-0000-0000-000000000000' AS uuid)",
-            "CAST(date_trunc('month', date) AS date)",
-        ),
+        sea_orm::DbBackend::Postgres | sea_orm::DbBackend::MySql | _ => {
+            ("CAST('00000000-0000-0000-0000-000000000000' AS uuid)", "CAST(date_trunc('month', date) AS date)")
+        }
     };
     for (period, start) in [("DAY", "date"), ("MONTH", month)] {
         let sql = format!(

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod account_usage;
+pub mod allowance;
 pub mod audit;
 mod caller;
 pub mod campaign;
@@ -57,6 +58,7 @@ pub struct Services {
     pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub allowance: allowance::AllowanceService,
     pub customer: customer::CustomerService,
     pub campaign: campaign::CampaignService,
     pub schedule: schedule::ScheduleService,
@@ -88,6 +90,7 @@ impl Services {
             plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            allowance: allowance::AllowanceService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
             campaign: campaign::CampaignService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::{Allowance, AllowancePeriod, COMMIT_LAPSES_AFTER, Counter, CounterKey, Refused, Rule, Scope};
+use super::{Allowance, COMMIT_LAPSES_AFTER, Counter, CounterKey, Refused, Rule, Scope};
 use crate::domain::clock::Instant;
 use crate::domain::code::coded;
 use crate::domain::id::ReservationId;
@@ -58,19 +58,28 @@ pub struct Lot {
 }
 
 impl Reservation {
-    /// What time does to it, if anything.
-    fn lot(&self, now: Instant, today: NaiveDate) -> Option<Lot> {
+    /// The counters that it is held in or counts in.
+    pub fn counters(&self) -> [CounterKey; 2] {
+        CounterKey::both(self.scope, self.day)
+    }
+
+    /// Lets time do to it what it does: it expires, it lapses, or it goes on to the present day. What that does to the counters, if anything.
+    pub fn age(&mut self, now: Instant, today: NaiveDate) -> Option<Lot> {
         let is_due = self.due_at.is_some_and(|due_at| due_at <= now);
         let is_carried = self.state == ReservationState::Open && self.day != today;
-        (is_due || is_carried).then(|| Lot {
-            scope: self.scope,
-            state: self.state,
-            day: self.day,
-            is_due,
-            quantity: self.quantity,
-            count: 1,
-            upto: self.upto,
-        })
+        if !is_due && !is_carried {
+            return None;
+        }
+        let (scope, state, day) = (self.scope, self.state, self.day);
+        if is_due {
+            self.due_at = None;
+            if state == ReservationState::Open {
+                self.state = ReservationState::Expired;
+            }
+        } else {
+            self.day = today;
+        }
+        Some(Lot { scope, state, day, is_due, quantity: self.quantity, count: 1, upto: self.upto })
     }
 }
 
@@ -117,8 +126,8 @@ impl Book {
         CounterKey::both(scope, day).into_iter().try_for_each(|key| self.change(key, &change))
     }
 
-    /// Lets time do to reservations what it does: what expired is given back, what waited for its records too long counts no more, and what
-    /// is still open goes on to the present day.
+    /// Lets time do to the counters what it did to reservations: what expired is given back, what waited for its records too long counts no
+    /// more, and what is still open goes on to the present day.
     pub fn pass(&mut self, lot: &Lot, today: NaiveDate) -> Result<(), Overflow> {
         let Lot { scope, quantity, count, .. } = *lot;
         match (lot.state, lot.is_due) {
@@ -139,23 +148,10 @@ impl Book {
                 }
                 Ok(())
             }
-            (ReservationState::Committed, false) | (ReservationState::Released | ReservationState::Expired, _) => Ok(()),
-        }
-    }
-
-    /// The same to one of them; whether anything happened to it.
-    pub fn settle(&mut self, reservation: &mut Reservation, now: Instant, today: NaiveDate) -> Result<bool, Overflow> {
-        let Some(lot) = reservation.lot(now, today) else { return Ok(false) };
-        self.pass(&lot, today)?;
-        if lot.is_due {
-            reservation.due_at = None;
-            if reservation.state == ReservationState::Open {
-                reservation.state = ReservationState::Expired;
+            (ReservationState::Committed, false) | (ReservationState::Released | ReservationState::Expired, _) => {
+                Ok(())
             }
-        } else {
-            reservation.day = today;
         }
-        Ok(true)
     }
 
     /// Why `quantity` is not to be had of the allowances under `rules` on the present day of each, if it is not.
@@ -210,11 +206,5 @@ impl Book {
     pub fn allowance(&self, rule: &Rule, now: Instant) -> Result<Allowance, Overflow> {
         let [day, month] = CounterKey::both(rule.scope, rule.zone.date(now)).map(|key| self.counter(key));
         Allowance::new(rule, now, [&day, &month])
-    }
-
-    /// What counts as used of a period of an allowance now.
-    pub fn spent(&self, rule: &Rule, period: AllowancePeriod, now: Instant) -> Result<Quantity, Overflow> {
-        let start = period.start(rule.zone.date(now));
-        self.counter(CounterKey { scope: rule.scope, period, start }).spent()
     }
 }

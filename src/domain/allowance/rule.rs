@@ -92,7 +92,12 @@ impl Rule {
     }
 
     /// Whether `quantity` more may be taken of a counter.
-    pub(super) fn admit(&self, key: CounterKey, counter: &Counter, quantity: Quantity) -> Result<Option<Refused>, Overflow> {
+    pub(super) fn admit(
+        &self,
+        key: CounterKey,
+        counter: &Counter,
+        quantity: Quantity,
+    ) -> Result<Option<Refused>, Overflow> {
         let Some(bound) = self.bound(key.period) else { return Ok(None) };
         let taken = counter.taken()?;
         if taken.checked_add(quantity).ok_or(Overflow)? <= bound {

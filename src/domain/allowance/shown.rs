@@ -81,7 +81,8 @@ impl Allowance {
     /// The limit that leaves least; of two that leave the same, the one that does so for longer.
     fn tightest(&self) -> Option<(i64, AllowancePeriod, Instant)> {
         let shares = [(AllowancePeriod::Month, &self.monthly), (AllowancePeriod::Day, &self.daily)];
-        let limited = shares.into_iter().filter_map(|(period, share)| Some((share.remaining?, period, share.resets_at)));
+        let limited =
+            shares.into_iter().filter_map(|(period, share)| Some((share.remaining?, period, share.resets_at)));
         limited.min_by_key(|(remaining, ..)| *remaining)
     }
 }

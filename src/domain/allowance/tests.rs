@@ -127,7 +127,8 @@ fn what_is_open_at_midnight_is_held_of_the_new_day() {
     let mut book = Book::default();
     let mut held = reservation(40, "2026-06-05", "2026-06-05T16:30:00Z");
     book.reserve(&held).unwrap();
-    assert!(book.settle(&mut held, at("2026-06-05T16:10:00Z"), today).unwrap());
+    let lot = held.age(at("2026-06-05T16:10:00Z"), today).unwrap();
+    book.pass(&lot, today).unwrap();
     let [day, month] = CounterKey::both(scope(), today);
     assert_eq!((book.counter(day).reserved, book.counter(month).reserved), (units(40), units(40)));
     let [yesterday, _] = CounterKey::both(scope(), "2026-06-05".parse().unwrap());
@@ -166,7 +167,9 @@ proptest! {
             }
             let today = rule.zone.date(now);
             for reservation in &mut all {
-                book.settle(reservation, now, today).unwrap();
+                if let Some(lot) = reservation.age(now, today) {
+                    book.pass(&lot, today).unwrap();
+                }
             }
             match step {
                 Step::Reserve(count) => {

@@ -7,7 +7,7 @@ use super::{Job, JobContext};
 use crate::domain::attempt::Verdict;
 use crate::domain::job::{JobKind, JobRunState, Progress};
 use crate::domain::schedule::Cron;
-use crate::service::ServiceError;
+use crate::service::{ServiceError, allowance};
 use crate::store;
 
 /// How long what is kept; `None`: for ever.
@@ -37,6 +37,9 @@ impl Default for RetentionOptions {
     }
 }
 
+/// How long a reservation is known that was committed, given back or forgotten: so long, saying it again is harmless.
+const RESERVATIONS_KEPT: TimeDelta = TimeDelta::days(7);
+
 /// Rows that one transaction deletes.
 const BATCH: u64 = 500;
 
@@ -55,6 +58,7 @@ enum Table {
     Runs(&'static [JobRunState]),
     Events,
     RejectedUpdates,
+    Reservations,
 }
 
 impl Retention {
@@ -87,6 +91,9 @@ impl Retention {
                 Table::RejectedUpdates => {
                     store::rejected_update::delete_before(work.tx(), organisation, before, BATCH).await?
                 }
+                Table::Reservations => {
+                    store::allowance::reservation::delete_before(work.tx(), organisation, before, BATCH).await?
+                }
             };
             work.commit().await?;
             deleted += batch;
@@ -113,10 +120,14 @@ impl Job for Retention {
         let failed = Self::clear(context, Table::Runs(FAILED), self.options.failed_runs).await?;
         let events = Self::clear(context, Table::Events, self.options.events).await?;
         let rejected = Self::clear(context, Table::RejectedUpdates, self.options.rejected_updates).await?;
-        let deleted = payloads + finished + failed + events + rejected;
+        let mut work = context.begin().await?;
+        allowance::sweep(&mut work, context.run().organisation_id).await?;
+        work.commit().await?;
+        let reservations = Self::clear(context, Table::Reservations, Some(RESERVATIONS_KEPT)).await?;
+        let deleted = payloads + finished + failed + events + rejected + reservations;
         if deleted > 0 {
             let organisation = context.run().organisation_id;
-            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, "deleted what was old enough");
+            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, reservations, "deleted what was old enough");
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             context.progress(Progress { done: deleted, total: deleted }).await?;
         }
