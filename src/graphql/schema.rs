@@ -3,6 +3,7 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder};
 
 use super::account_usage::AccountUsageMutation;
+use super::allowance::{AllowanceMutation, AllowanceQuery, AllowanceSubscription};
 use super::audit::{AuditEntry, AuditQuery};
 use super::campaign::{Campaign, CampaignMutation};
 use super::channel::ChannelMutation;
@@ -46,6 +47,7 @@ pub struct Query(
     AuditQuery,
     WebhookQuery,
     SnapshotQuery,
+    AllowanceQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -68,12 +70,13 @@ pub struct Mutation(
     LedgerMutation,
     SnapshotMutation,
     MessageMutation,
+    AllowanceMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription, SnapshotSubscription, LiveSubscription);
+pub struct Subscription(EventSubscription, SnapshotSubscription, LiveSubscription, AllowanceSubscription);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
