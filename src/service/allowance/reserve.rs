@@ -154,8 +154,11 @@ impl lane::Batch for Ask {
         for ask in asks {
             answers.push(desk.serve(ask)?.map(|reserved| vec![reserved]));
         }
-        desk.close(&mut work).await?;
-        work.commit().await?;
+        // Nothing is written for those who were only refused.
+        if desk.is_touched() {
+            desk.close(&mut work).await?;
+            work.commit().await?;
+        }
         Ok(answers)
     }
 
@@ -288,6 +291,11 @@ impl Desk {
             }
         }
         Ok(Ok(id))
+    }
+
+    /// Whether anything changed, by those who asked or by time.
+    fn is_touched(&self) -> bool {
+        !self.changed.is_empty() || self.book.changed().next().is_some()
     }
 
     /// Writes down what changed.
