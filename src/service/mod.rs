@@ -5,6 +5,8 @@
 
 pub mod access;
 pub mod account_usage;
+mod alarm;
+pub mod alert;
 pub mod audit;
 mod caller;
 pub mod campaign;
@@ -57,6 +59,7 @@ pub struct Services {
     pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub alert: alert::AlertService,
     pub customer: customer::CustomerService,
     pub campaign: campaign::CampaignService,
     pub schedule: schedule::ScheduleService,
@@ -88,6 +91,7 @@ impl Services {
             plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            alert: alert::AlertService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
             campaign: campaign::CampaignService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
