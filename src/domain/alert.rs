@@ -9,9 +9,10 @@ use super::clock::Instant;
 use super::code::coded;
 use super::id::{AlertId, ChannelId, JobRunId, OrganisationId};
 use super::input::BadInput;
-use super::money::Money;
+use super::money::{Currency, Money, Overflow};
 use super::period::Month;
 use super::quantity::Quantity;
+use super::statistics::Percent;
 
 coded! {
     /// What an alert is about.
@@ -90,6 +91,11 @@ impl Figures {
     /// Of an amount.
     pub const fn of_money(used: Money, limit: Money) -> Self {
         Self { unit: Unit::Money, used: used.nanos(), limit: limit.nanos() }
+    }
+
+    /// How much of the limit is used.
+    pub fn percent(self) -> Result<Percent, Overflow> {
+        Percent::part(self.used, self.limit)
     }
 
     /// Whether so many percent are used. Where nothing may be used, anything is all of it, and nothing is more.
@@ -342,7 +348,7 @@ pub struct Spending {
     pub until: Instant,
     /// What its usage cost so far, before credits.
     pub cost: Money,
-    pub currency: super::money::Currency,
+    pub currency: Currency,
 }
 
 impl Spending {

@@ -9,11 +9,14 @@ use serde_json::json;
 
 use super::access::Caller;
 use super::core::UnitOfWork;
+use super::reckoning::too_large;
 use super::{Core, ServiceError, alarm};
+use crate::domain::alert::forecast::{Forecast, ForecastKind, forecast};
 use crate::domain::alert::{self, Alert, AlertKind, NewAlert, Settings, Thresholds};
 use crate::domain::allowance::Standing;
 use crate::domain::id::{AlertId, ChannelId, OrganisationId};
 use crate::domain::money::Money;
+use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
 use crate::store::alert::Filter;
 use crate::store::{self, StoreError};
@@ -69,6 +72,22 @@ impl AlertService {
     pub async fn settings(&self, organisation: OrganisationId) -> Result<Settings, ServiceError> {
         let mut settings = store::alert::settings(self.core.store().read(), &[organisation]).await?;
         Ok(settings.remove(&organisation).unwrap_or_default())
+    }
+
+    /// Where an organisation's month goes: what it uses of its credit and of its budget, if use goes on as it did. What there is nothing of
+    /// and nothing was used of has no forecast.
+    pub async fn forecasts(&self, organisation: &Organisation) -> Result<Vec<Forecast>, ServiceError> {
+        let db = self.core.store().read();
+        let now = self.core.now();
+        let (spending, credit) = spending::measure(&self.core, db, organisation, now).await?;
+        let budget = self.settings(organisation.id).await?.monthly_budget;
+        let zone = organisation.time_zone;
+        let period = zone.month(spending.month);
+        let figures = [(ForecastKind::Credit, Some(credit)), (ForecastKind::Budget, budget)];
+        let figures = figures.into_iter().filter_map(|(kind, limit)| Some((kind, spending.against(limit?))));
+        let some = figures.filter(|(_, figures)| figures.limit > 0 || figures.used > 0);
+        let forecasts = some.map(|(kind, figures)| forecast(kind, figures, period, now, zone));
+        forecasts.collect::<Result<_, _>>().map_err(too_large)
     }
 
     /// Changes what an organisation is alerted at. What is beyond a threshold or a budget that is new is told at once, and what is no longer

@@ -74,7 +74,7 @@ pub fn forecast(
     Ok(Forecast {
         kind,
         unit: figures.unit,
-        percent: Percent::part(figures.used, figures.limit)?,
+        percent: figures.percent()?,
         percent_at_end,
         per_day: over(DAY_SECONDS)?,
         reaches_limit_on,

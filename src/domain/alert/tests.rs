@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::money::Currency;
 
 fn standing(limit: Option<i64>, before: i64, used: i64) -> Standing {
     let whole = |count| Quantity::whole(count).unwrap();

@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{end, raise};
 use crate::domain::alert::{AlertKind, Settings, Spending, Watch};
 use crate::domain::billing;
+use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
 use crate::domain::money::{Money, Overflow};
+use crate::domain::organisation::Organisation;
 use crate::domain::period::Month;
-use crate::service::ServiceError;
 use crate::service::core::UnitOfWork;
 use crate::service::reckoning::Account;
-use crate::store;
+use crate::service::{Core, ServiceError};
+use crate::store::{self, Db};
 
 /// The kinds of alerts that are about what a month costs.
 const KINDS: [AlertKind; 2] = [AlertKind::Credit, AlertKind::Budget];
@@ -108,18 +110,18 @@ async fn reached(
 
 /// What an organisation's running month comes to, what there is in credits for it, and when it is over.
 pub(super) async fn measure(
-    work: &UnitOfWork<'_>,
-    organisation: OrganisationId,
-) -> Result<Option<(Spending, Money)>, ServiceError> {
-    let db = work.tx();
-    let Some(organisation) = store::organisation::find(db, organisation).await? else { return Ok(None) };
-    let month = Month::of(organisation.time_zone.date(work.now()));
-    let mut account = Account::open(work.core(), db, &organisation, month, work.now()).await?;
+    core: &Core,
+    db: &impl Db,
+    organisation: &Organisation,
+    now: Instant,
+) -> Result<(Spending, Money), ServiceError> {
+    let month = Month::of(organisation.time_zone.date(now));
+    let mut account = Account::open(core, db, organisation, month, now).await?;
     let credit = account.available(db, month).await?;
     let currency = account.plan(month)?.currency;
     let cost = account.next(db).await?.map_or(Money::ZERO, |reckoning| reckoning.cost);
     let until = organisation.time_zone.month(month).end;
-    Ok(Some((Spending { organisation_id: organisation.id, month, until, cost, currency }, credit)))
+    Ok((Spending { organisation_id: organisation.id, month, until, cost, currency }, credit))
 }
 
 async fn reckon(
@@ -128,7 +130,8 @@ async fn reckon(
     settings: &Settings,
     limit_changed: bool,
 ) -> Result<(), ServiceError> {
-    let Some((spending, credit)) = measure(work, organisation).await? else { return Ok(()) };
+    let Some(found) = store::organisation::find(work.tx(), organisation).await? else { return Ok(()) };
+    let (spending, credit) = measure(work.core(), work.tx(), &found, work.now()).await?;
     let limits = [(AlertKind::Credit, Some(credit)), (AlertKind::Budget, settings.monthly_budget)];
     if limit_changed {
         let mut over = store::alert::standing(work.tx(), &[organisation], &KINDS).await?;
