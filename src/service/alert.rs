@@ -1,5 +1,6 @@
 //! Alerts: raised in the transaction that crosses a threshold, set up by admins, and shown.
 
+mod allowed;
 mod spending;
 
 use std::collections::{BTreeSet, HashMap};
@@ -74,7 +75,7 @@ impl AlertService {
         Ok(settings.remove(&organisation).unwrap_or_default())
     }
 
-    /// Where an organisation's month goes: what it uses of its credit and of its budget, if use goes on as it did. What there is nothing of
+    /// Where an organisation's month goes: what it uses of its allowance, its credit and its budget, if use goes on as it did. What there is nothing of
     /// and nothing was used of has no forecast.
     pub async fn forecasts(&self, organisation: &Organisation) -> Result<Vec<Forecast>, ServiceError> {
         let db = self.core.store().read();
@@ -83,8 +84,13 @@ impl AlertService {
         let budget = self.settings(organisation.id).await?.monthly_budget;
         let zone = organisation.time_zone;
         let period = zone.month(spending.month);
-        let figures = [(ForecastKind::Credit, Some(credit)), (ForecastKind::Budget, budget)];
-        let figures = figures.into_iter().filter_map(|(kind, limit)| Some((kind, spending.against(limit?))));
+        let allowed = allowed::of_month(db, organisation.id, now).await?;
+        let figures = [
+            (ForecastKind::AllowanceMonthly, allowed),
+            (ForecastKind::Credit, Some(spending.against(credit))),
+            (ForecastKind::Budget, budget.map(|budget| spending.against(budget))),
+        ];
+        let figures = figures.into_iter().filter_map(|(kind, figures)| Some((kind, figures?)));
         let some = figures.filter(|(_, figures)| figures.limit > 0 || figures.used > 0);
         let forecasts = some.map(|(kind, figures)| forecast(kind, figures, period, now, zone));
         forecasts.collect::<Result<_, _>>().map_err(too_large)
@@ -105,7 +111,8 @@ impl AlertService {
         let budget = budget.transpose()?;
 
         let mut work = self.core.begin().await?;
-        let found = store::organisation::find(work.tx(), organisation).await?;
+        // From here on nobody counts for the organisation.
+        let found = store::organisation::find_for_update(work.tx(), organisation).await?;
         found.ok_or(ServiceError::NotFound("organisation"))?;
         store::alert::ensure(work.tx(), &[organisation], work.now()).await?;
         let before = store::alert::hold(work.tx(), &[organisation]).await?.remove(&organisation).unwrap_or_default();
@@ -116,6 +123,8 @@ impl AlertService {
         };
         store::alert::save(work.tx(), organisation, &settings, work.now()).await?;
         changed(&mut work, organisation).await?;
+        let standings = allowed::standings(work.tx(), organisation, work.now()).await?;
+        allowance_stands(&mut work, &standings).await?;
         let details = json!({ "thresholds": settings.thresholds.percents(), "monthlyBudget": settings.monthly_budget });
         work.audit(caller, "setAlerts", Some(organisation), Some(organisation.to_string()), details).await?;
         work.commit().await?;
@@ -153,7 +162,9 @@ async fn end(work: &mut UnitOfWork<'_>, over: &[Alert]) -> Result<(), StoreError
 /// Raises the alerts of the thresholds that allowances passed in this transaction; where a limit changed, what is no longer beyond it has
 /// recovered. Costs nothing where no whole percentage was passed.
 pub(crate) async fn allowance_stands(work: &mut UnitOfWork<'_>, standings: &[Standing]) -> Result<(), StoreError> {
-    let moved: Vec<_> = standings.iter().filter(|standing| alert::may_cross(standing)).collect();
+    // What is over concerns nobody, though it may still be counted.
+    let runs = |standing: &&Standing| standing.ends_at > work.now();
+    let moved: Vec<_> = standings.iter().filter(runs).filter(|standing| alert::may_cross(standing)).collect();
     if moved.is_empty() {
         return Ok(());
     }

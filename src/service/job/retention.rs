@@ -7,7 +7,7 @@ use super::{Job, JobContext};
 use crate::domain::attempt::Verdict;
 use crate::domain::job::{JobKind, JobRunState, Progress};
 use crate::domain::schedule::Cron;
-use crate::service::ServiceError;
+use crate::service::{ServiceError, allowance};
 use crate::store;
 
 /// How long what is kept; `None`: for ever.
@@ -40,6 +40,9 @@ impl Default for RetentionOptions {
     }
 }
 
+/// How long a reservation is known that was committed, given back or forgotten: so long, saying it again is harmless.
+const RESERVATIONS_KEPT: TimeDelta = TimeDelta::days(7);
+
 /// Rows that one transaction deletes.
 const BATCH: u64 = 500;
 
@@ -59,6 +62,7 @@ enum Table {
     Events,
     RejectedUpdates,
     Alerts,
+    Reservations,
 }
 
 impl Retention {
@@ -92,6 +96,9 @@ impl Retention {
                     store::rejected_update::delete_before(work.tx(), organisation, before, BATCH).await?
                 }
                 Table::Alerts => store::alert::delete_before(work.tx(), organisation, before, BATCH).await?,
+                Table::Reservations => {
+                    store::allowance::reservation::delete_before(work.tx(), organisation, before, BATCH).await?
+                }
             };
             work.commit().await?;
             deleted += batch;
@@ -119,10 +126,14 @@ impl Job for Retention {
         let events = Self::clear(context, Table::Events, self.options.events).await?;
         let rejected = Self::clear(context, Table::RejectedUpdates, self.options.rejected_updates).await?;
         let alerts = Self::clear(context, Table::Alerts, self.options.alerts).await?;
-        let deleted = payloads + finished + failed + events + rejected + alerts;
+        let mut work = context.begin().await?;
+        allowance::sweep(&mut work, context.run().organisation_id).await?;
+        work.commit().await?;
+        let reservations = Self::clear(context, Table::Reservations, Some(RESERVATIONS_KEPT)).await?;
+        let deleted = payloads + finished + failed + events + rejected + alerts + reservations;
         if deleted > 0 {
             let organisation = context.run().organisation_id;
-            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, alerts, "deleted what was old enough");
+            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, alerts, reservations, "deleted what was old enough");
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             context.progress(Progress { done: deleted, total: deleted }).await?;
         }
