@@ -5,6 +5,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::access;
 use super::account_usage::{DailyUsage, MonthlyUsage};
 use super::alert::{self, Alert, AlertSettings, Forecast};
+use super::allowance::{self, Allowance};
 use super::campaign::{self, Campaign};
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
@@ -175,6 +176,11 @@ impl Organisation {
             unpriced,
         };
         usage_record::page(access::services(ctx)?, self.0.id, &filter, PageArguments::forward(first, after)).await
+    }
+
+    /// How much it may use, and where that stands.
+    async fn allowance(&self, ctx: &Context<'_>) -> Result<Allowance> {
+        allowance::of_organisation(ctx, self.0.id).await
     }
 
     /// What it has in credits.

@@ -4,6 +4,7 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBu
 
 use super::account_usage::AccountUsageMutation;
 use super::alert::{Alert, AlertMutation, AlertQuery, AlertSubscription};
+use super::allowance::{AllowanceMutation, AllowanceQuery, AllowanceSubscription};
 use super::audit::{AuditEntry, AuditQuery};
 use super::campaign::{Campaign, CampaignMutation};
 use super::channel::ChannelMutation;
@@ -48,6 +49,7 @@ pub struct Query(
     WebhookQuery,
     SnapshotQuery,
     AlertQuery,
+    AllowanceQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -71,12 +73,19 @@ pub struct Mutation(
     SnapshotMutation,
     MessageMutation,
     AlertMutation,
+    AllowanceMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription, SnapshotSubscription, AlertSubscription, LiveSubscription);
+pub struct Subscription(
+    EventSubscription,
+    SnapshotSubscription,
+    AlertSubscription,
+    LiveSubscription,
+    AllowanceSubscription,
+);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

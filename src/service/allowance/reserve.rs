@@ -44,6 +44,13 @@ pub struct Reserved {
     pub allowance: Allowance,
 }
 
+impl Reserved {
+    /// How many whole units.
+    pub fn quantity(&self) -> i64 {
+        self.reservation.quantity.micros() / Quantity::ONE.micros()
+    }
+}
+
 /// What somebody asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
