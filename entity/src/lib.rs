@@ -1,5 +1,7 @@
 //! Rows as they lie in the tables: no rules, no clock, nothing of the API; only `store` knows them.
 
+pub mod alert;
+pub mod alert_setting;
 pub mod allowance;
 pub mod allowance_counter;
 pub mod allowance_reservation;

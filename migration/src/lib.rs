@@ -20,6 +20,7 @@ mod m20261121_000015_metric;
 mod m20261121_000016_webhook_in;
 mod m20261121_000017_free_message;
 mod m20261121_000018_allowance;
+mod m20261121_000019_alert;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000016_webhook_in::Migration),
             Box::new(m20261121_000017_free_message::Migration),
             Box::new(m20261121_000018_allowance::Migration),
+            Box::new(m20261121_000019_alert::Migration),
         ]
     }
 }

@@ -80,6 +80,11 @@ pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel>
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
 }
 
+/// The run of an object that the caller has reached, unless retention removed it.
+pub(super) async fn job_run(ctx: &Context<'_>, id: JobRunId) -> Result<Option<JobRun>> {
+    of(ctx)?.load_one(id).await
+}
+
 /// The customer of an object that the caller has reached.
 pub(super) async fn customer(ctx: &Context<'_>, id: CustomerId) -> Result<Customer> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
@@ -229,6 +234,15 @@ impl Loader<ChannelId> for Batch {
 
     async fn load(&self, ids: &[ChannelId]) -> Result<HashMap<ChannelId, Channel>> {
         Ok(self.0.channel.find_many(ids).await?)
+    }
+}
+
+impl Loader<JobRunId> for Batch {
+    type Value = JobRun;
+    type Error = Fault;
+
+    async fn load(&self, ids: &[JobRunId]) -> Result<HashMap<JobRunId, JobRun>> {
+        Ok(self.0.job_run.find_many(ids).await?)
     }
 }
 

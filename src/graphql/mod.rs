@@ -2,6 +2,7 @@
 
 mod access;
 mod account_usage;
+mod alert;
 mod allowance;
 mod audit;
 mod campaign;

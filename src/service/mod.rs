@@ -5,6 +5,8 @@
 
 pub mod access;
 pub mod account_usage;
+mod alarm;
+pub mod alert;
 pub mod allowance;
 pub mod audit;
 mod caller;
@@ -35,6 +37,7 @@ mod price;
 mod reckoning;
 pub mod schedule;
 pub mod snapshot;
+mod standing;
 pub mod usage;
 pub mod wake;
 pub mod webhook;
@@ -58,6 +61,7 @@ pub struct Services {
     pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub alert: alert::AlertService,
     pub allowance: allowance::AllowanceService,
     pub customer: customer::CustomerService,
     pub campaign: campaign::CampaignService,
@@ -90,6 +94,7 @@ impl Services {
             plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            alert: alert::AlertService::new(Arc::clone(core)),
             allowance: allowance::AllowanceService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
             campaign: campaign::CampaignService::new(Arc::clone(core)),

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::show::{book, standings};
 use super::{AllowanceService, hand_over};
 use crate::domain::allowance::{Allowance, Counted, EnforcementPolicy, Limit, Rule, Scope, Terms};
 use crate::domain::channel::ChannelKind;
@@ -15,6 +14,7 @@ use crate::domain::usage::ResourceType;
 use crate::service::ServiceError;
 use crate::service::access::Caller;
 use crate::service::core::UnitOfWork;
+use crate::service::standing::{book, standings};
 use crate::store::allowance::Held;
 use crate::store::{self, StoreError};
 

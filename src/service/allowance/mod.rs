@@ -11,9 +11,9 @@ mod show;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Core;
 use super::core::UnitOfWork;
 use super::lane::Lanes;
+use super::{Core, alert};
 use crate::domain::allowance::Standing;
 use crate::domain::event::Fact;
 use crate::domain::id::OrganisationId;
@@ -50,6 +50,5 @@ async fn hand_over(
     for organisation in changed {
         work.say(*organisation, Fact::AllowanceChanged);
     }
-    tracing::trace!(standings = standings.len(), "allowances stand otherwise than before");
-    Ok(())
+    alert::allowance_stands(work, standings).await
 }

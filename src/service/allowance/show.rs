@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::AllowanceService;
-use crate::domain::allowance::{Allowance, Book, Check, CounterKey, Rule, Scope, Standing};
+use crate::domain::allowance::{Allowance, Book, Check, Rule, Scope};
 use crate::domain::clock::Instant;
 use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::input::BadInput;
 use crate::domain::quantity::Quantity;
 use crate::service::ServiceError;
+use crate::service::standing::book;
 use crate::store::allowance::Held;
-use crate::store::{self, Db, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 
 impl AllowanceService {
     /// The allowances of organisations as wholes, and of those of the channels that have one of their own; a constant number of statements,
@@ -65,27 +66,4 @@ pub(super) fn concerned(
     })?;
     let shared = (own.terms.counted == whole.terms.counted).then_some(whole);
     Ok(shared.into_iter().chain([own]).collect())
-}
-
-/// The counters of the present day and month of each rule, with what time has done to reservations since somebody wrote it down.
-pub(super) async fn book(db: &impl Db, rules: &[&Rule], now: Instant) -> Result<Book, StoreError> {
-    let days: BTreeMap<_, _> = rules.iter().map(|rule| (rule.scope, rule.zone.date(now))).collect();
-    let todays = days.iter().map(|(scope, date)| (scope.organisation_id, *date)).collect();
-    let lots = store::allowance::reservation::lots(db, &todays, now).await?;
-    let mut book = Book::new(store::allowance::counter::of_days(db, &days).await?);
-    for lot in lots {
-        if let Some(today) = days.get(&lot.scope) {
-            book.pass(&lot, *today)?;
-        }
-    }
-    Ok(book)
-}
-
-/// Where the present day and month of an allowance stand whose limits changed.
-pub(super) fn standings(book: &Book, rule: &Rule, now: Instant) -> Result<Vec<Standing>, StoreError> {
-    let of = |key| {
-        let used = book.counter(key).spent()?;
-        Ok(rule.standing(key, used, used, true))
-    };
-    CounterKey::both(rule.scope, rule.zone.date(now)).into_iter().map(of).collect()
 }
