@@ -2,6 +2,7 @@
 
 pub mod account_usage;
 pub mod activity;
+pub mod alert;
 pub mod allowance;
 pub mod attempt;
 pub mod audit;

@@ -3,6 +3,8 @@
 mod access;
 mod account_usage;
 mod activity;
+mod alert;
+mod allowance;
 mod audit;
 mod campaign;
 mod channel;

@@ -6,6 +6,8 @@
 
 pub mod account_usage;
 pub mod activity;
+pub mod alert;
+pub mod allowance;
 pub mod audit;
 pub mod call_detail;
 pub mod campaign;

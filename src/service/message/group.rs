@@ -71,6 +71,8 @@ async fn take_in(core: &Core, batches: &[Batch], usage: Usage) -> Result<Vec<Ans
             }
         }
     }
+    // After the counters of usage, as who records usage does it, so that nobody waits for another in a circle.
+    store::activity::note(work.tx(), &intake.spans()).await?;
     let (channels, dates) = (intake.channels(), intake.dates());
     tell(&mut work, &deltas, channels, dates);
     work.commit().await?;
@@ -89,7 +91,6 @@ async fn write_down(
         store::customer::meet(tx, organisation, &people, now).await?;
     }
     store::message::upsert(tx, &intake.changed(), now).await?;
-    store::activity::note(tx, &intake.spans()).await?;
     intake.count(deltas);
     for (organisation, dates) in intake.contacts() {
         contact::meet(tx, organisation, dates, deltas).await?;
