@@ -40,4 +40,6 @@ pub mod usage_hour;
 pub mod usage_payload;
 pub mod usage_period;
 pub mod usage_record;
+pub mod webhook_attempt;
+pub mod webhook_endpoint;
 pub mod webhook_secret;

@@ -92,6 +92,14 @@ impl Caller {
         Err(ServiceError::Forbidden("this needs a token with the scope RECORD".to_owned()))
     }
 
+    /// May say where an organisation's webhooks go: with the scope RECORD, or as an admin.
+    pub fn require_hooks(&self) -> Result<(), ServiceError> {
+        if self.has(TokenScope::Record) || self.has(TokenScope::Admin) {
+            return Ok(());
+        }
+        Err(ServiceError::Forbidden("this needs a token with the scope RECORD, or an admin token".to_owned()))
+    }
+
     /// The organisation that is meant: the caller's own where none is named. Another than one's own is as if it did not exist.
     pub fn reach(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
         self.require_read()?;
@@ -101,6 +109,12 @@ impl Caller {
     /// The same for a caller who records, and need not read.
     pub fn reach_to_record(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
         self.require_record()?;
+        self.named(named)
+    }
+
+    /// The same for a caller who says where webhooks go, and need not read.
+    pub fn reach_for_hooks(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
+        self.require_hooks()?;
         self.named(named)
     }
 

@@ -22,6 +22,8 @@ pub struct RetentionOptions {
     pub events: Option<TimeDelta>,
     /// What webhooks told and could not be taken.
     pub rejected_updates: Option<TimeDelta>,
+    /// The tries at sending webhooks.
+    pub webhook_attempts: Option<TimeDelta>,
 }
 
 impl Default for RetentionOptions {
@@ -33,6 +35,7 @@ impl Default for RetentionOptions {
             failed_runs: days(180),
             events: days(30),
             rejected_updates: days(30),
+            webhook_attempts: days(30),
         }
     }
 }
@@ -55,6 +58,7 @@ enum Table {
     Runs(&'static [JobRunState]),
     Events,
     RejectedUpdates,
+    WebhookAttempts,
 }
 
 impl Retention {
@@ -87,6 +91,9 @@ impl Retention {
                 Table::RejectedUpdates => {
                     store::rejected_update::delete_before(work.tx(), organisation, before, BATCH).await?
                 }
+                Table::WebhookAttempts => {
+                    store::hook::delete_attempts_before(work.tx(), organisation, before, BATCH).await?
+                }
             };
             work.commit().await?;
             deleted += batch;
@@ -113,10 +120,11 @@ impl Job for Retention {
         let failed = Self::clear(context, Table::Runs(FAILED), self.options.failed_runs).await?;
         let events = Self::clear(context, Table::Events, self.options.events).await?;
         let rejected = Self::clear(context, Table::RejectedUpdates, self.options.rejected_updates).await?;
-        let deleted = payloads + finished + failed + events + rejected;
+        let attempts = Self::clear(context, Table::WebhookAttempts, self.options.webhook_attempts).await?;
+        let deleted = payloads + finished + failed + events + rejected + attempts;
         if deleted > 0 {
             let organisation = context.run().organisation_id;
-            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, "deleted what was old enough");
+            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, attempts, "deleted what was old enough");
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             context.progress(Progress { done: deleted, total: deleted }).await?;
         }
