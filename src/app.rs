@@ -1,11 +1,13 @@
 //! The composition root: puts the rooms together, starts them in order and stops them in reverse; the only room that knows every concrete type.
 
+use std::any::TypeId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Data;
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::bsp::{self, Bsps};
 use crate::bus::LocalBus;
@@ -20,7 +22,7 @@ pub use crate::http::health::RenderMetrics;
 use crate::http::health::{Part, Readiness};
 use crate::http::server;
 use crate::scheduler::{Courier, Faults, NoFaults, Scheduler, SchedulerError, Work};
-use crate::service::access::AccessService;
+use crate::service::access::{AccessService, Caller};
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots};
 use crate::service::wake::SchedulerView as _;
@@ -243,6 +245,14 @@ impl Authenticate for Tokens {
             data.insert(caller);
             data
         }))
+    }
+
+    fn ended(&self, caller: &Data) -> BoxFuture<'static, ()> {
+        let caller = caller.get(&TypeId::of::<Caller>()).and_then(|caller| caller.downcast_ref::<Caller>());
+        match caller {
+            Some(caller) => Box::pin(self.0.ended(caller)),
+            None => Box::pin(std::future::pending()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::campaign::Campaign;
 use super::channel::Channel;
 use super::customer::Customer;
 use super::error::{Fault, Result};
+use super::hook::WebhookEndpoint;
 use super::invoice::{Invoice, InvoiceLine};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
@@ -40,6 +41,7 @@ pub(super) enum Node {
     Campaign(Campaign),
     UsageRecord(UsageRecord),
     Snapshot(Snapshot),
+    WebhookEndpoint(WebhookEndpoint),
 }
 
 #[derive(Debug, Default)]
@@ -92,9 +94,13 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         // A payload is reached through the day that was taken from it.
         AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
-        AnyId::ReservationId(_) | AnyId::AlertId(_) | AnyId::EndpointId(_) | AnyId::AttemptId(_) => {
-            Err(Fault::not_found("node"))
+        AnyId::ReservationId(_) | AnyId::AlertId(_) => Err(Fault::not_found("node")),
+        AnyId::EndpointId(id) => {
+            let found = services.hook.find(id).await?;
+            access.seen("webhook endpoint", found, |found| found.organisation_id).map(WebhookEndpoint).map(Node::from)
         }
+        // A try is reached through its endpoint.
+        AnyId::AttemptId(_) => Err(Fault::not_found("node")),
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)

@@ -11,6 +11,7 @@ use super::connection::{self, Connection, PageArguments};
 use super::credit::CreditBalance;
 use super::customer::{self, Customer};
 use super::error::{Fault, Result};
+use super::hook::{self, WebhookEndpoint};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
 use super::live::{self, Dashboard, LiveMetrics};
@@ -270,6 +271,12 @@ impl Organisation {
         let channel_id = self.own_channel(ctx, channel_id).await?;
         let snapshots = access::services(ctx)?.snapshot.list(self.0.id, kind.into(), channel_id, range).await?;
         Ok(snapshots.into_iter().map(Snapshot).collect())
+    }
+
+    /// Where its events are sent, oldest first.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Vec<WebhookEndpoint>> {
+        hook::of_organisation(ctx, self.0.id).await
     }
 
     /// Its recurring jobs.

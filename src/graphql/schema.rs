@@ -9,6 +9,7 @@ use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
 use super::customer::{Customer, CustomerMutation};
+use super::hook::{HookMutation, HookQuery, WebhookAttempt};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
@@ -46,6 +47,7 @@ pub struct Query(
     AuditQuery,
     WebhookQuery,
     SnapshotQuery,
+    HookQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -68,6 +70,7 @@ pub struct Mutation(
     LedgerMutation,
     SnapshotMutation,
     MessageMutation,
+    HookMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
@@ -128,6 +131,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
         .override_output_type_description::<Connection<Customer>>("A page of customers.")
         .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
+        .override_output_type_description::<Connection<WebhookAttempt>>("A page of tries at sending webhooks.")
 }
 
 /// The schema over `services`.

@@ -11,6 +11,8 @@ use crate::domain::token::{Token, TokenScope};
 #[derive(Debug, Clone)]
 pub struct Caller {
     who: Who,
+    /// The organisation that is meant where none is named; only of who belongs to none.
+    usual: Option<OrganisationId>,
 }
 
 #[derive(Debug, Clone)]
@@ -22,12 +24,27 @@ enum Who {
 impl Caller {
     /// The person at the machine itself, who may do everything.
     pub const fn command_line() -> Self {
-        Self { who: Who::CommandLine }
+        Self { who: Who::CommandLine, usual: None }
     }
 
     /// Whoever holds `token`.
     pub fn of(token: Token) -> Self {
-        Self { who: Who::Token(Arc::new(token)) }
+        Self { who: Who::Token(Arc::new(token)), usual: None }
+    }
+
+    /// The same caller, who means `organisation` where they name none. Who belongs to another one may not.
+    pub fn meaning(mut self, organisation: OrganisationId) -> Result<Self, ServiceError> {
+        match self.organisation_id() {
+            None => self.usual = Some(organisation),
+            Some(own) if own == organisation => {}
+            Some(_) => return Err(ServiceError::Forbidden("this token is of another organisation".to_owned())),
+        }
+        Ok(self)
+    }
+
+    /// The organisation that is meant where none is named: the caller's own, or the one that an admin chose for all of a request.
+    pub fn usual_organisation(&self) -> Option<OrganisationId> {
+        self.organisation_id().or(self.usual)
     }
 
     /// The caller's token; `None`: the command line.
@@ -123,11 +140,10 @@ impl Caller {
             (Some(own), None) => Ok(own),
             (Some(own), Some(named)) if own == named => Ok(own),
             (Some(_), Some(_)) => Err(ServiceError::NotFound("organisation")),
-            (None, Some(named)) => Ok(named),
-            (None, None) => {
+            (None, named) => named.or(self.usual).ok_or_else(|| {
                 let accepted = "expected an organisation's id, because an admin token belongs to none";
-                Err(BadInput::new("organisationId", "null", accepted).into())
-            }
+                BadInput::new("organisationId", "null", accepted).into()
+            }),
         }
     }
 

@@ -149,7 +149,7 @@ mod tests {
                 "reason",
             ),
             (Fact::ActorQuarantined { restarts: 5 }, "restarts"),
-            (Fact::UsageChanged { kinds: vec![ChannelKind::WhatsApp] }, "kinds"),
+            (Fact::UsageChanged { kinds: vec![ChannelKind::Whatsapp] }, "kinds"),
             (Fact::UsageUnpriced { resources: vec!["SMS/message".to_owned()] }, "resources"),
             (Fact::InvoiceChanged { invoice_id: InvoiceId::generate(now()) }, "invoiceId"),
             (Fact::MessagesChanged { channels: vec![], dates: vec![] }, "channelIds"),
