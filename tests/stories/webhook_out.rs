@@ -143,6 +143,7 @@ async fn a_receiver_that_fails_for_five_days_is_disabled() {
     let (world, organisation, receiver, hook) = begin().await;
     receiver.fail(ReceiverFault::status(500), u32::MAX);
     world.use_once(&organisation, "a").await;
+    world.settle().await;
     for _ in 0..20 {
         world.advance(TimeDelta::hours(6)).await;
     }
