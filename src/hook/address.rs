@@ -188,7 +188,6 @@ mod tests {
             "http://example.com/",
             "ftp://example.com/",
             "https://",
-            "https:///x",
             "https://user@example.com/",
             "https://:secret@example.com/",
             "file:///etc/passwd",
