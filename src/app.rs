@@ -1,11 +1,13 @@
 //! The composition root: puts the rooms together, starts them in order and stops them in reverse; the only room that knows every concrete type.
 
+use std::any::TypeId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Data;
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::bsp::{self, Bsps};
 use crate::bus::LocalBus;
@@ -14,12 +16,13 @@ use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::domain::snapshot::SnapshotType;
 use crate::graphql::{self, Schema};
+use crate::hook::{self, Hooks};
 use crate::http::auth::{AuthFault, Authenticate};
 pub use crate::http::health::RenderMetrics;
 use crate::http::health::{Part, Readiness};
 use crate::http::server;
-use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
-use crate::service::access::AccessService;
+use crate::scheduler::{Courier, Faults, NoFaults, Scheduler, SchedulerError, Work};
+use crate::service::access::{AccessService, Caller};
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots};
 use crate::service::wake::SchedulerView as _;
@@ -78,6 +81,7 @@ pub enum AppError {
 /// What a core needs besides the store.
 struct Foundation {
     bsp: bsp::Options,
+    hook: hook::Options,
     keys: MasterKeys,
     scheduling: SchedulingOptions,
     invoicing: InvoicingOptions,
@@ -90,6 +94,7 @@ pub struct App {
     services: Services,
     schema: Schema,
     scheduler: Scheduler,
+    courier: Courier,
     http: server::Handle,
     store: Store,
 }
@@ -108,7 +113,8 @@ impl App {
         let store = open_store(&config).await?;
         let (ledger, invoicing) = (config.ledger, config.invoicing);
         let (scheduling, webhooks) = (config.scheduling, config.webhooks);
-        let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
+        let foundation =
+            Foundation { bsp: config.bsp, hook: config.hook, keys, scheduling, ledger, invoicing, webhooks };
         let core = core(store.clone(), foundation, &wiring.clock, wiring.cache)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
@@ -119,12 +125,13 @@ impl App {
             Arc::clone(&wiring.clock),
             config.node_name,
             Arc::new(move || limited.bsps().limiter_states()),
-            wiring.faults,
+            Arc::clone(&wiring.faults),
         )
         .await?;
         core.connect(Arc::new(scheduler.clone()));
         let services = Services::new(&core, jobs, Arc::new(scheduler.clone()));
         let schema = graphql::build(services.clone(), config.graphql);
+        let courier = Courier::start(services.hook.clone(), scheduler.epoch(), wiring.clock, wiring.faults);
         let parts = server::Parts {
             schema: schema.clone(),
             authenticate: Arc::new(Tokens(services.access.clone())),
@@ -133,7 +140,7 @@ impl App {
             metrics: wiring.metrics,
         };
         let http = server::start(config.http, parts)?;
-        Ok(Self { services, schema, scheduler, http, store })
+        Ok(Self { services, schema, scheduler, courier, http, store })
     }
 
     /// Where it listens.
@@ -156,9 +163,14 @@ impl App {
         &self.scheduler
     }
 
-    /// Stops cleanly: jobs first, so that what they end with is still seen; then requests; then the database.
+    /// Whoever sends webhooks.
+    pub const fn courier(&self) -> &Courier {
+        &self.courier
+    }
+
+    /// Stops cleanly: jobs and webhooks first, so that what they end with is still seen; then requests; then the database.
     pub async fn stop(self) {
-        self.scheduler.drain().await;
+        tokio::join!(self.scheduler.drain(), self.courier.stop());
         self.http.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the database did not close cleanly");
@@ -187,7 +199,7 @@ pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
     let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
     let (ledger, invoicing) = (config.ledger, config.invoicing);
     let (scheduling, webhooks) = (config.scheduling, config.webhooks);
-    let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
+    let foundation = Foundation { bsp: config.bsp, hook: config.hook, keys, scheduling, ledger, invoicing, webhooks };
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock, Arc::new(LocalCache::default()))?))
 }
@@ -204,6 +216,7 @@ fn core(
         bus: Arc::new(LocalBus::default()),
         cache,
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
+        hooks: Hooks::new(foundation.hook),
         keys: foundation.keys,
         scheduling: foundation.scheduling,
         invoicing: foundation.invoicing,
@@ -232,6 +245,14 @@ impl Authenticate for Tokens {
             data.insert(caller);
             data
         }))
+    }
+
+    fn ended(&self, caller: &Data) -> BoxFuture<'static, ()> {
+        let caller = caller.get(&TypeId::of::<Caller>()).and_then(|caller| caller.downcast_ref::<Caller>());
+        match caller {
+            Some(caller) => Box::pin(self.0.ended(caller)),
+            None => Box::pin(std::future::pending()),
+        }
     }
 }
 

@@ -10,6 +10,8 @@ pub mod domain;
 pub mod store;
 /// Outbound HTTP to the Business Service Providers, under limits.
 pub mod bsp;
+/// Outbound HTTP to the receivers of webhooks, and never into a private network.
+pub mod hook;
 /// The cache behind its trait.
 pub mod cache;
 /// The bus behind its trait: hints that an organisation has new events.

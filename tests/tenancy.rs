@@ -56,8 +56,11 @@ impl Neighbours {
         world.ask(query, json!({ "id": other, "channel": channel })).await;
         let query = "mutation($id: ID!) { reserveAllowance(channelId: $id, quantity: 1, ttlSeconds: 86400) { id } }";
         let held = world.ask(query, json!({ "id": channel })).await["reserveAllowance"]["id"].take();
+        // A name that leads nowhere, for ever (RFC 2606).
+        let query = "mutation($id: ID!) { createWebhookEndpoint(organisationId: $id, url: \"https://hooks.invalid/\") { endpoint { id } } }";
+        let hook = world.ask(query, json!({ "id": other })).await["createWebhookEndpoint"]["endpoint"]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record, campaign, held].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, record, campaign, held, hook].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
@@ -254,6 +257,11 @@ const RECORDING: &[&str] = &[
     "Mutation.reserveAllowance",
     "Mutation.commitReservation",
     "Mutation.releaseReservation",
+    "Mutation.createWebhookEndpoint",
+    "Mutation.deleteWebhookEndpoint",
+    "Mutation.testWebhookEndpoint",
+    "Mutation.replayWebhookEndpoint",
+    "Mutation.enableWebhookEndpoint",
 ];
 
 #[actix_web::test]

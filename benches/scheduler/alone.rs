@@ -128,6 +128,10 @@ impl Work for EmptyWork {
     async fn quarantined(&self, _organisation: OrganisationId, _restarts: u32) -> Result<(), WorkError> {
         Ok(())
     }
+
+    async fn let_go(&self, _organisation: OrganisationId) -> Result<(), WorkError> {
+        Ok(())
+    }
 }
 
 /// Starts `count` organisations, then has all of them due at once.

@@ -11,6 +11,7 @@ use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
 use super::customer::{Customer, CustomerMutation};
+use super::hook::{HookMutation, HookQuery, WebhookAttempt};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
@@ -50,6 +51,7 @@ pub struct Query(
     SnapshotQuery,
     AlertQuery,
     AllowanceQuery,
+    HookQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -74,6 +76,7 @@ pub struct Mutation(
     MessageMutation,
     AlertMutation,
     AllowanceMutation,
+    HookMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
@@ -141,6 +144,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<Customer>>("A page of customers.")
         .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
         .override_output_type_description::<Connection<Alert>>("A page of alerts.")
+        .override_output_type_description::<Connection<WebhookAttempt>>("A page of tries at sending webhooks.")
 }
 
 /// The schema over `services`.

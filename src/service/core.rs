@@ -8,19 +8,20 @@ use secrecy::SecretString;
 
 use super::caller::Caller;
 use super::credential::MasterKeys;
-use super::lease::{Epoch, Lease};
+use super::lease::{Epoch, Lease, OneNode};
 use super::memo::{Memo, Topic};
 use super::price::PriceBooks;
 use super::wake::Wake;
 use super::{ServiceError, alarm};
 use crate::bsp::Bsps;
-use crate::bus::Bus;
-use crate::cache::Cache;
+use crate::bus::{Bus, LocalBus};
+use crate::cache::{Cache, LocalCache};
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::event::{Fact, FactKind, Hint, NewEvent};
 use crate::domain::id::{AuditEntryId, OrganisationId};
 use crate::domain::job::RetryPolicy;
+use crate::hook::Hooks;
 use crate::store::{self, Store, Transaction};
 
 /// How jobs are fired and tried again.
@@ -82,12 +83,33 @@ pub struct CoreParts {
     pub bus: Arc<dyn Bus>,
     pub cache: Arc<dyn Cache>,
     pub bsps: Bsps,
+    pub hooks: Hooks,
     pub keys: MasterKeys,
     pub scheduling: SchedulingOptions,
     pub invoicing: InvoicingOptions,
     pub ledger: LedgerOptions,
     pub webhooks: WebhookOptions,
     pub lease: Arc<dyn Lease>,
+}
+
+impl CoreParts {
+    /// The parts of a node that is alone: cache and bus of its own, keys that go with it, and everything else as it is usual.
+    pub fn alone(store: Store, clock: SharedClock, bsps: Bsps) -> Self {
+        Self {
+            store,
+            clock,
+            bus: Arc::new(LocalBus::default()),
+            cache: Arc::new(LocalCache::default()),
+            bsps,
+            hooks: Hooks::new(crate::hook::Options::default()),
+            keys: MasterKeys::ephemeral(),
+            scheduling: SchedulingOptions::default(),
+            invoicing: InvoicingOptions::default(),
+            ledger: LedgerOptions::default(),
+            webhooks: WebhookOptions::default(),
+            lease: Arc::new(OneNode),
+        }
+    }
 }
 
 /// The parts that all services share.
@@ -145,6 +167,10 @@ impl Core {
 
     pub fn bsps(&self) -> &Bsps {
         &self.parts.bsps
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.parts.hooks
     }
 
     pub(crate) fn keys(&self) -> &MasterKeys {

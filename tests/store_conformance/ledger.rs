@@ -15,18 +15,13 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
 use uuid::Uuid;
 use wabacus::bsp::{self, Bsps};
-use wabacus::bus::LocalBus;
-use wabacus::cache::LocalCache;
 use wabacus::domain::channel::ChannelKind;
 use wabacus::domain::clock::ManualClock;
 use wabacus::domain::id::OrganisationId;
 use wabacus::domain::usage::{Draft, Outcome, UsageRecord};
-use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
-use wabacus::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
-};
+use wabacus::service::{Core, CoreParts, ServiceError};
 use wabacus::store::{self, Store};
 
 use crate::harness::{Database, stories, write};
@@ -51,19 +46,8 @@ fn node(store: Store) -> LedgerService {
 pub(crate) fn core(store: Store) -> Arc<Core> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let clock = Arc::new(ManualClock::at(now()));
-    Core::new(CoreParts {
-        store,
-        clock: clock.clone(),
-        bus: Arc::new(LocalBus::default()),
-        cache: Arc::new(LocalCache::default()),
-        bsps: Bsps::new(bsp::Options::default(), clock).expect("clients that are never used"),
-        keys: MasterKeys::ephemeral(),
-        scheduling: SchedulingOptions::default(),
-        ledger: LedgerOptions::default(),
-        webhooks: WebhookOptions::default(),
-        invoicing: InvoicingOptions::default(),
-        lease: Arc::new(OneNode),
-    })
+    let bsps = Bsps::new(bsp::Options::default(), clock.clone()).expect("clients that are never used");
+    Core::new(CoreParts::alone(store, clock, bsps))
 }
 
 /// An organisation with the plan that everybody begins with.

@@ -362,10 +362,32 @@ const ALLOWANCES: &[Case] = &[
     (r#"releaseReservation(id: "$channel") { overage }"#, "id"),
 ];
 
+const HOOKS: &[Case] = &[
+    (r#"createWebhookEndpoint(organisationId: "$channel", url: "https://example.com/") { secret }"#, "organisationId"),
+    (r#"createWebhookEndpoint(url: "https://example.com/") { secret }"#, "organisationId"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "http://example.com/") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "https://me:pass@example.com/") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "https://10.0.0.1/") { secret }"#, "url"),
+    (
+        r#"createWebhookEndpoint(organisationId: "$org", url: "https://8.8.8.8/", eventTypes: []) { secret }"#,
+        "eventTypes",
+    ),
+    (
+        r#"createWebhookEndpoint(organisationId: "$org", url: "https://8.8.8.8/", eventTypes: ["usage.changed", "moon.rose"]) { secret }"#,
+        "eventTypes[1]",
+    ),
+    (r#"deleteWebhookEndpoint(id: "$org")"#, "id"),
+    (r#"testWebhookEndpoint(id: "$org") { id }"#, "id"),
+    (r#"enableWebhookEndpoint(id: "$org") { id }"#, "id"),
+    (r#"replayWebhookEndpoint(id: "$org", after: "ZTow") { id }"#, "id"),
+    (r#"replayWebhookEndpoint(id: "whe_0192b7c0f0007000800000000000000a", after: "soon") { id }"#, "after"),
+];
+
 /// All of them.
 fn cases() -> Vec<Case> {
     let first = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS];
-    [first.concat(), [CAMPAIGNS, ALLOWANCES].concat()].concat()
+    [first.concat(), [CAMPAIGNS, ALLOWANCES, HOOKS].concat()].concat()
 }
 
 /// A world with one of everything, and the names of its parts with their ids.
