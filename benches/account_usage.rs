@@ -174,6 +174,7 @@ impl Bench {
             schedule_id: None,
             kind: JobKind::Backfill,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Running,
             scheduled_for: now,
@@ -185,6 +186,7 @@ impl Bench {
             error: None,
             range: Some(self.range),
             progress: None,
+            bootstrap: None,
             cancel_requested: false,
         }
     }

@@ -128,8 +128,10 @@ fn run(organisation_id: OrganisationId, now: wabacus::domain::clock::Instant) ->
         error: None,
         range: None,
         progress: None,
+        bootstrap: None,
         cancel_requested: false,
         subject: None,
+        customer_id: None,
     }
 }
 

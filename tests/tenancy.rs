@@ -245,6 +245,7 @@ const RECORDING: &[&str] = &[
     "Mutation.recordEmail",
     "Mutation.recordWhatsApp",
     "Mutation.recordLlmResponse",
+    "Mutation.startWelcomeBootstrap",
 ];
 
 #[actix_web::test]

@@ -19,6 +19,7 @@ mod m20261121_000014_message;
 mod m20261121_000015_metric;
 mod m20261121_000016_webhook_in;
 mod m20261121_000017_free_message;
+mod m20261121_000021_bootstrap;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000015_metric::Migration),
             Box::new(m20261121_000016_webhook_in::Migration),
             Box::new(m20261121_000017_free_message::Migration),
+            Box::new(m20261121_000021_bootstrap::Migration),
         ]
     }
 }

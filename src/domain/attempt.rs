@@ -98,6 +98,7 @@ mod tests {
             schedule_id: None,
             kind: JobKind::DailyUsage,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Running,
             scheduled_for: now(),
@@ -109,6 +110,7 @@ mod tests {
             error: None,
             range: None,
             progress: None,
+            bootstrap: None,
             cancel_requested: false,
         }
     }

@@ -4,6 +4,7 @@ mod access;
 mod account_usage;
 mod audit;
 mod campaign;
+mod catalog;
 mod channel;
 mod complexity;
 mod connection;

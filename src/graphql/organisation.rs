@@ -5,6 +5,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::access;
 use super::account_usage::{DailyUsage, MonthlyUsage};
 use super::campaign::{self, Campaign};
+use super::catalog::Catalog;
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
@@ -291,6 +292,11 @@ impl Organisation {
     ) -> Result<Connection<JobRun>> {
         let page = PageArguments::forward(first, after);
         job_run::page(access::services(ctx)?, Some(self.0.id), kind, state, page).await
+    }
+
+    /// What its catalogue has, as the first messages of a customer need it.
+    async fn catalog(&self) -> Catalog {
+        Catalog(self.0.clone())
     }
 
     /// The month that is billed now, as it stands.

@@ -5,6 +5,7 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBu
 use super::account_usage::AccountUsageMutation;
 use super::audit::{AuditEntry, AuditQuery};
 use super::campaign::{Campaign, CampaignMutation};
+use super::catalog::CatalogMutation;
 use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
@@ -68,6 +69,7 @@ pub struct Mutation(
     LedgerMutation,
     SnapshotMutation,
     MessageMutation,
+    CatalogMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on

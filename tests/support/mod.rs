@@ -105,6 +105,9 @@ impl Setup {
             ("BSP_PER_SECOND".to_owned(), "10000".to_owned()),
             ("HERD_WINDOW_SECONDS".to_owned(), "0".to_owned()),
             ("BSP_TIMEOUT_SECONDS".to_owned(), "2".to_owned()),
+            ("CATALOG_API_BASE".to_owned(), sim.catalog().url().to_string()),
+            ("CATALOG_API_KEY".to_owned(), sim.catalog().key().to_owned()),
+            ("CATALOG_TIMEOUT_SECONDS".to_owned(), "1".to_owned()),
         ]);
         settings.extend(self.settings);
         let client = reqwest::Client::new();

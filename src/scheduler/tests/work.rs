@@ -97,6 +97,7 @@ impl FakeWork {
             schedule_id: None,
             kind: JobKind::DailyUsage,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Queued,
             scheduled_for,
@@ -108,6 +109,7 @@ impl FakeWork {
             error: None,
             range: None,
             progress: None,
+            bootstrap: None,
             cancel_requested: false,
         };
         self.state().runs.insert(id, run);
