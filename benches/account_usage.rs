@@ -38,7 +38,9 @@ use wabacus::service::dispatch::{DispatchService, Epoch};
 use wabacus::service::job::{Backfill, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
-use wabacus::service::{Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, Services};
+use wabacus::service::{
+    CatalogOptions, Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, Services,
+};
 use wabacus::store::{self, Store};
 
 #[global_allocator]
@@ -139,6 +141,8 @@ impl Bench {
             scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
             ledger: wabacus::service::LedgerOptions::default(),
             webhooks: wabacus::service::WebhookOptions::default(),
+            catalog: None,
+            catalog_options: CatalogOptions::default(),
         });
         let jobs = Arc::new(Registry::default().with(Backfill));
         let services = Services::new(&core, jobs, Arc::new(Nobody));

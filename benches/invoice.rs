@@ -30,7 +30,7 @@ use wabacus::service::job::{InvoiceClose, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
 use wabacus::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, Services,
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, Services,
 };
 use wabacus::store::{self, Store};
 
@@ -82,6 +82,8 @@ fn core(store: Store, clock: &ManualClock) -> Arc<Core> {
         invoicing: InvoicingOptions::default(),
         ledger: LedgerOptions::default(),
         webhooks: WebhookOptions::default(),
+        catalog: None,
+        catalog_options: CatalogOptions::default(),
         lease: Arc::new(OneNode),
     })
 }

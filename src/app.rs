@@ -28,8 +28,8 @@ use crate::service::job::{
 };
 use crate::service::wake::SchedulerView as _;
 use crate::service::{
-    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
-    WebhookOptions,
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions,
+    ServiceError, Services, WebhookOptions,
 };
 use crate::store::{Store, StoreError};
 

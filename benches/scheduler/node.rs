@@ -19,7 +19,9 @@ use wabacus::domain::schedule::Cron;
 use wabacus::scheduler::{NoFaults, Options, Scheduler};
 use wabacus::service::dispatch::DispatchService;
 use wabacus::service::job::{Job, JobContext, Registry};
-use wabacus::service::{Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError};
+use wabacus::service::{
+    CatalogOptions, Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
+};
 use wabacus::store::{self, Store};
 
 use crate::{ALLOCATOR, Seen};
@@ -104,6 +106,8 @@ fn dispatch(store: Store, clock: &ManualClock, job: EmptyJob) -> DispatchService
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
         ledger: wabacus::service::LedgerOptions::default(),
         webhooks: wabacus::service::WebhookOptions::default(),
+        catalog: None,
+        catalog_options: CatalogOptions::default(),
     });
     DispatchService::new(core, Arc::new(Registry::default().with(job)))
 }

@@ -34,7 +34,10 @@ pub(super) fn read(body: &str, items_max: usize) -> Result<Vec<CatalogItem>, Cat
         let message = format!("the catalogue answered with {} things, more than {items_max}", objects.len());
         return Err(CatalogError::new(Action::Retry, message));
     }
-    objects.into_iter().map(|object| item(object).ok_or_else(|| unexpected("something in the list is no object"))).collect()
+    objects
+        .into_iter()
+        .map(|object| item(object).ok_or_else(|| unexpected("something in the list is no object")))
+        .collect()
 }
 
 fn item(json: Box<RawValue>) -> Option<CatalogItem> {

@@ -169,13 +169,9 @@ mod tests {
     fn an_id_is_one_segment_whatever_it_holds() {
         for base in ["http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1/"] {
             let address = |merchant| catalogue(base).address(merchant, CatalogPart::Branches).map(Url::into);
-            for (merchant, path) in [
-                ("m-1", "m-1"),
-                ("a/b", "a%2Fb"),
-                ("../x", "..%2Fx"),
-                ("a b?c#d", "a%20b%3Fc%23d"),
-                ("100%", "100%25"),
-            ] {
+            for (merchant, path) in
+                [("m-1", "m-1"), ("a/b", "a%2Fb"), ("../x", "..%2Fx"), ("a b?c#d", "a%20b%3Fc%23d"), ("100%", "100%25")]
+            {
                 let expected: String = format!("http://127.0.0.1:1/v1/merchants/{path}/branches");
                 assert_eq!(address(merchant).unwrap(), expected, "{merchant}");
             }

@@ -25,14 +25,14 @@ impl Catalog {
 
     /// What is sold is sorted into these. Null without a catalogue.
     #[graphql(complexity = "100 * child_complexity + 1")]
-    async fn categories(&self, ctx: &Context<'_>) -> Result<Option<CatalogList>> {
-        self.shelf(ctx, CatalogPart::Categories).await
+    async fn categories(&self, ctx: &Context<'_>) -> Option<Result<CatalogList>> {
+        self.shelf(ctx, CatalogPart::Categories).await.transpose()
     }
 
     /// Where it is sold. Null without a catalogue.
     #[graphql(complexity = "100 * child_complexity + 1")]
-    async fn branches(&self, ctx: &Context<'_>) -> Result<Option<CatalogList>> {
-        self.shelf(ctx, CatalogPart::Branches).await
+    async fn branches(&self, ctx: &Context<'_>) -> Option<Result<CatalogList>> {
+        self.shelf(ctx, CatalogPart::Branches).await.transpose()
     }
 
     /// The message templates that this server's settings name, by name.

@@ -44,7 +44,9 @@ use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions, WebhookOptions};
+pub use self::core::{
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions, WebhookOptions,
+};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};

@@ -31,12 +31,7 @@ pub(super) fn is_news(at: Instant, now: Instant) -> bool {
 }
 
 /// A run for a customer that is about to be queued.
-pub(super) fn run_for(
-    organisation: OrganisationId,
-    customer: CustomerId,
-    trigger: JobTrigger,
-    now: Instant,
-) -> JobRun {
+pub(super) fn run_for(organisation: OrganisationId, customer: CustomerId, trigger: JobTrigger, now: Instant) -> JobRun {
     let run = JobRun::queued(organisation, JobKind::WelcomeBootstrap, trigger, None, &RETRY, now);
     JobRun { customer_id: Some(customer), ..run }
 }

@@ -13,6 +13,7 @@ use url::Url;
 use super::answer;
 use super::fault::Often;
 use crate::domain::catalog::CatalogPart;
+use crate::domain::clock::{Instant, SharedClock};
 
 /// What the catalogue wants to be shown.
 const KEY: &str = "catalog-key";
@@ -75,7 +76,7 @@ struct Desk {
     merchant: SimMerchant,
     /// Of which part; `None`: of either.
     faults: VecDeque<(Option<CatalogPart>, CatalogFault, Often)>,
-    asked: Vec<CatalogPart>,
+    asked: Vec<(CatalogPart, Instant)>,
     under_way: usize,
 }
 
@@ -112,12 +113,13 @@ pub struct SimCatalog {
     desks: Arc<Mutex<Desks>>,
     /// Told whenever a request arrives or the latch is moved.
     moved: Arc<watch::Sender<()>>,
+    clock: SharedClock,
     base: Url,
 }
 
 impl SimCatalog {
-    pub(super) fn new(base: Url) -> Self {
-        Self { desks: Arc::default(), moved: Arc::new(watch::Sender::new(())), base }
+    pub(super) fn new(base: Url, clock: SharedClock) -> Self {
+        Self { desks: Arc::default(), moved: Arc::new(watch::Sender::new(())), clock, base }
     }
 
     /// What to set as the catalogue's address.
@@ -152,8 +154,8 @@ impl SimCatalog {
         }
     }
 
-    /// What was asked about a merchant, in the order of arrival, parked requests included.
-    pub fn asked(&self, merchant: &str) -> Vec<CatalogPart> {
+    /// What was asked about a merchant and when by the stand-in's clock, in the order of arrival, parked requests included.
+    pub fn asked(&self, merchant: &str) -> Vec<(CatalogPart, Instant)> {
         self.desks().by_merchant.get(merchant).map(|desk| desk.asked.clone()).unwrap_or_default()
     }
 
@@ -208,7 +210,7 @@ impl SimCatalog {
             desks.strangers += 1;
             return None;
         };
-        desk.asked.push(part);
+        desk.asked.push((part, self.clock.now()));
         desk.under_way += 1;
         let now = desks.by_merchant.values().filter(|desk| desk.under_way > 0).count();
         desks.busiest = desks.busiest.max(now);

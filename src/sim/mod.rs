@@ -47,9 +47,9 @@ impl Sim {
     pub fn start(seed: u64, clock: SharedClock) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
+        let catalog = SimCatalog::new(at(address, "/catalog"), SharedClock::clone(&clock));
         let state = Arc::new(state::State::new(seed, clock));
         let shared = web::Data::from(state.clone());
-        let catalog = SimCatalog::new(at(address, "/catalog"));
         let merchants = web::Data::new(catalog.clone());
         let (stop, stopped) = oneshot::channel();
         let (started, is_started) = mpsc::channel();

@@ -355,7 +355,8 @@ fn from_row(row: Model) -> Result<JobRun, StoreError> {
         (Some(_), None) | (None, Some(_)) => return Err(corrupt("job_run.range_from", "half of a range")),
     };
     let subject = row.subject.as_deref().map(|code| read("job_run.subject", code, JobSubject::from_code));
-    let bootstrap = row.result.as_deref().map(|text| read("job_run.result", text, |text| serde_json::from_str(text).ok()));
+    let bootstrap =
+        row.result.as_deref().map(|text| read("job_run.result", text, |text| serde_json::from_str(text).ok()));
     let progress = row.progress_done.zip(row.progress_total).map(|(done, total)| Progress { done, total });
     Ok(JobRun {
         id: JobRunId::from_uuid(row.id),

@@ -15,7 +15,9 @@ use wabacus::domain::period::Month;
 use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::invoice::InvoiceService;
-use wabacus::service::{Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions};
+use wabacus::service::{
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions,
+};
 use wabacus::store::{self, Store};
 
 use crate::harness::{Database, stories, write};
@@ -106,6 +108,8 @@ fn process(store: Store) -> (Arc<Core>, InvoiceService) {
         invoicing: InvoicingOptions::default(),
         ledger: LedgerOptions::default(),
         webhooks: WebhookOptions::default(),
+        catalog: None,
+        catalog_options: CatalogOptions::default(),
         lease: Arc::new(OneNode),
     });
     (Arc::clone(&core), InvoiceService::new(core))

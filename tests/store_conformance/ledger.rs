@@ -23,7 +23,8 @@ use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
 use wabacus::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions,
+    ServiceError,
 };
 use wabacus::store::{self, Store};
 
@@ -59,6 +60,8 @@ pub(crate) fn core(store: Store) -> Arc<Core> {
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
         webhooks: WebhookOptions::default(),
+        catalog: None,
+        catalog_options: CatalogOptions::default(),
         invoicing: InvoicingOptions::default(),
         lease: Arc::new(OneNode),
     })

@@ -6,10 +6,12 @@ mod support;
 
 mod backfill;
 mod bad_input;
+mod bootstrap;
 mod bsp_fault;
 mod cache;
 mod campaign;
 mod cancel;
+mod catalog;
 mod cdr;
 mod credit;
 mod current_period;

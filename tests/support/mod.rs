@@ -5,6 +5,7 @@
 
 pub mod analytics;
 pub mod cache;
+pub mod catalog;
 pub mod database;
 pub mod graphiql;
 pub mod ledger;
@@ -107,7 +108,7 @@ impl Setup {
             ("BSP_TIMEOUT_SECONDS".to_owned(), "2".to_owned()),
             ("CATALOG_API_BASE".to_owned(), sim.catalog().url().to_string()),
             ("CATALOG_API_KEY".to_owned(), sim.catalog().key().to_owned()),
-            ("CATALOG_TIMEOUT_SECONDS".to_owned(), "1".to_owned()),
+            ("CATALOG_TIMEOUT_SECONDS".to_owned(), "60".to_owned()),
         ]);
         settings.extend(self.settings);
         let client = reqwest::Client::new();

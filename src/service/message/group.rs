@@ -6,10 +6,10 @@ use super::{contact, conversation};
 use crate::domain::id::OrganisationId;
 use crate::domain::message::Outcome;
 use crate::domain::message::rollup::Deltas;
-use crate::service::{Core, welcome};
 use crate::service::core::UnitOfWork;
 use crate::service::lane::{self, Answer, Failure};
 use crate::service::ledger::{self, Entered, Window};
+use crate::service::{Core, welcome};
 use crate::store;
 
 impl lane::Batch for Batch {

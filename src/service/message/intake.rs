@@ -15,10 +15,10 @@ use crate::domain::period::Zone;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::recording::Direction;
 use crate::domain::usage::{Refusal, UsageRecord};
-use crate::service::{ServiceError, welcome};
 use crate::service::core::UnitOfWork;
 use crate::service::lane::Answer;
 use crate::service::ledger::Entry;
+use crate::service::{ServiceError, welcome};
 use crate::store::message::contact::ContactKey;
 use crate::store::usage::{Ground as Zones, Owned};
 use crate::store::{self, StoreError};
@@ -243,7 +243,8 @@ impl Intake {
 
     /// Who was not known before, and wrote lately.
     pub(super) fn newcomers(&self, now: Instant) -> BTreeMap<OrganisationId, Vec<CustomerId>> {
-        let met: BTreeSet<_> = self.met.iter().map(|((organisation, _), customer)| (*organisation, *customer)).collect();
+        let met: BTreeSet<_> =
+            self.met.iter().map(|((organisation, _), customer)| (*organisation, *customer)).collect();
         let mut wrote = BTreeSet::new();
         for ((organisation, _), joined) in &self.messages {
             let Message { customer_id, direction, life, .. } = &joined.now;
