@@ -331,6 +331,10 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
             setting("RETENTION_REJECTED_UPDATES_DAYS", "30", "how long what webhooks told in vain is kept, or keep"),
             days_or_keep,
         ),
+        alerts: reader.take(
+            setting("RETENTION_ALERTS_DAYS", "400", "how long alerts that are over are kept, or keep"),
+            days_or_keep,
+        ),
     }
 }
 

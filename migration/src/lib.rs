@@ -19,6 +19,8 @@ mod m20261121_000014_message;
 mod m20261121_000015_metric;
 mod m20261121_000016_webhook_in;
 mod m20261121_000017_free_message;
+mod m20261121_000018_allowance;
+mod m20261121_000019_alert;
 mod m20261121_000021_bootstrap;
 
 /// Every migration, oldest first.
@@ -45,6 +47,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000015_metric::Migration),
             Box::new(m20261121_000016_webhook_in::Migration),
             Box::new(m20261121_000017_free_message::Migration),
+            Box::new(m20261121_000018_allowance::Migration),
+            Box::new(m20261121_000019_alert::Migration),
             Box::new(m20261121_000021_bootstrap::Migration),
         ]
     }

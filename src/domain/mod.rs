@@ -1,6 +1,7 @@
 //! Pure rules: no I/O, no database, no `now()`; everything here can be tested with values alone.
 
 pub mod account_usage;
+pub mod alert;
 pub mod allowance;
 pub mod attempt;
 pub mod audit;

@@ -2,6 +2,8 @@
 
 mod access;
 mod account_usage;
+mod alert;
+mod allowance;
 mod audit;
 mod campaign;
 mod catalog;

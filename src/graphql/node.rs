@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Interface, Object};
 use uuid::Uuid;
 
 use super::access;
+use super::alert::Alert;
 use super::audit::AuditEntry;
 use super::campaign::Campaign;
 use super::channel::Channel;
@@ -40,6 +41,7 @@ pub(super) enum Node {
     Campaign(Campaign),
     UsageRecord(UsageRecord),
     Snapshot(Snapshot),
+    Alert(Alert),
 }
 
 #[derive(Debug, Default)]
@@ -92,8 +94,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         // A payload is reached through the day that was taken from it.
         AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
-        AnyId::ReservationId(_) | AnyId::AlertId(_) | AnyId::EndpointId(_) | AnyId::AttemptId(_) => {
-            Err(Fault::not_found("node"))
+        AnyId::ReservationId(_) | AnyId::EndpointId(_) | AnyId::AttemptId(_) => Err(Fault::not_found("node")),
+        AnyId::AlertId(id) => {
+            let found = services.alert.find(id).await?;
+            access.seen("alert", found, |found| found.about.organisation_id).map(Alert).map(Node::from)
         }
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;

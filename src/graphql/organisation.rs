@@ -4,6 +4,8 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::access;
 use super::account_usage::{DailyUsage, MonthlyUsage};
+use super::alert::{self, Alert, AlertSettings, Forecast};
+use super::allowance::{self, Allowance};
 use super::campaign::{self, Campaign};
 use super::catalog::Catalog;
 use super::channel::{Bsp, Channel, ChannelKind};
@@ -177,6 +179,11 @@ impl Organisation {
         usage_record::page(access::services(ctx)?, self.0.id, &filter, PageArguments::forward(first, after)).await
     }
 
+    /// How much it may use, and where that stands.
+    async fn allowance(&self, ctx: &Context<'_>) -> Result<Allowance> {
+        allowance::of_organisation(ctx, self.0.id).await
+    }
+
     /// What it has in credits.
     async fn credits(&self, ctx: &Context<'_>) -> Result<CreditBalance> {
         CreditBalance::of(ctx, &self.0).await
@@ -271,6 +278,30 @@ impl Organisation {
         let channel_id = self.own_channel(ctx, channel_id).await?;
         let snapshots = access::services(ctx)?.snapshot.list(self.0.id, kind.into(), channel_id, range).await?;
         Ok(snapshots.into_iter().map(Snapshot).collect())
+    }
+
+    /// What somebody should know of, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "True: only what still concerns anybody; false: only what does not.")] open: Option<bool>,
+    ) -> Result<Connection<Alert>> {
+        alert::page(access::services(ctx)?, Some(self.0.id), open, PageArguments::forward(first, after)).await
+    }
+
+    /// At what it is alerted.
+    async fn alert_settings(&self, ctx: &Context<'_>) -> Result<AlertSettings> {
+        Ok(AlertSettings(access::services(ctx)?.alert.settings(self.0.id).await?))
+    }
+
+    /// Where the present month goes if use goes on as it did; only of what there is a limit of.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn forecast(&self, ctx: &Context<'_>) -> Result<Vec<Forecast>> {
+        let forecasts = access::services(ctx)?.alert.forecasts(&self.0).await?;
+        Ok(forecasts.into_iter().map(Forecast).collect())
     }
 
     /// Its recurring jobs.

@@ -3,6 +3,8 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder};
 
 use super::account_usage::AccountUsageMutation;
+use super::alert::{Alert, AlertMutation, AlertQuery, AlertSubscription};
+use super::allowance::{AllowanceMutation, AllowanceQuery, AllowanceSubscription};
 use super::audit::{AuditEntry, AuditQuery};
 use super::campaign::{Campaign, CampaignMutation};
 use super::catalog::CatalogMutation;
@@ -47,6 +49,8 @@ pub struct Query(
     AuditQuery,
     WebhookQuery,
     SnapshotQuery,
+    AlertQuery,
+    AllowanceQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -69,13 +73,21 @@ pub struct Mutation(
     LedgerMutation,
     SnapshotMutation,
     MessageMutation,
+    AlertMutation,
+    AllowanceMutation,
     CatalogMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription, SnapshotSubscription, LiveSubscription);
+pub struct Subscription(
+    EventSubscription,
+    SnapshotSubscription,
+    AlertSubscription,
+    LiveSubscription,
+    AllowanceSubscription,
+);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -130,6 +142,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
         .override_output_type_description::<Connection<Customer>>("A page of customers.")
         .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
+        .override_output_type_description::<Connection<Alert>>("A page of alerts.")
 }
 
 /// The schema over `services`.

@@ -272,6 +272,16 @@ pub(super) async fn watch(
     after: Option<&str>,
     kind: FactKind,
 ) -> Result<impl Stream<Item = Result<(Place, Event)>> + Send + use<>> {
+    watch_any(access, follow, after, vec![kind]).await
+}
+
+/// The same for events of several kinds.
+pub(super) async fn watch_any(
+    access: Access<'_>,
+    follow: Follow,
+    after: Option<&str>,
+    kinds: Vec<FactKind>,
+) -> Result<impl Stream<Item = Result<(Place, Event)>> + Send + use<>> {
     let log = match follow {
         Follow::Organisation(_) => Log::Organisation,
         Follow::All => Log::All,
@@ -279,7 +289,7 @@ pub(super) async fn watch(
     let after = after.map(|cursor| Cursor::parse("after", cursor, log)).transpose()?.map(|cursor| cursor.after);
     let services = access.services.clone();
     let caller = access.caller.clone();
-    let events = access.services.event.follow(follow, after, vec![kind]).await?;
+    let events = access.services.event.follow(follow, after, kinds).await?;
     let events = events.then(move |event| {
         let (services, caller) = (services.clone(), caller.clone());
         async move {

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use super::ServiceError;
 use super::caller::Caller;
 use super::credential::MasterKeys;
 use super::lease::{Epoch, Lease};
 use super::memo::{Memo, Topic};
 use super::price::PriceBooks;
 use super::wake::Wake;
+use super::{ServiceError, alarm};
 use crate::bsp::Bsps;
 use crate::bus::Bus;
 use crate::cache::Cache;
@@ -225,6 +225,13 @@ pub(crate) struct UnitOfWork<'a> {
     facts: Vec<NewEvent>,
 }
 
+impl<'a> UnitOfWork<'a> {
+    /// What the services stand on.
+    pub(crate) const fn core(&self) -> &'a Core {
+        self.core
+    }
+}
+
 impl UnitOfWork<'_> {
     pub(crate) fn tx(&self) -> &Transaction {
         &self.tx
@@ -238,6 +245,11 @@ impl UnitOfWork<'_> {
     /// Notes a fact; it is written last, in this transaction, and told only after the commit.
     pub(crate) fn say(&mut self, organisation_id: OrganisationId, fact: Fact) {
         self.facts.push(NewEvent { organisation_id, fact });
+    }
+
+    /// Notes facts, in their order.
+    pub(crate) fn say_all(&mut self, facts: Vec<NewEvent>) {
+        self.facts.extend(facts);
     }
 
     /// Writes down what `caller` did. `details` must hold no secret.
@@ -262,8 +274,11 @@ impl UnitOfWork<'_> {
         Ok(store::audit::insert(&self.tx, &entry).await?)
     }
 
-    /// Commits everything, forgets what is kept and stale by it, then tells the bus: whoever hears of it finds nothing older.
-    pub(crate) async fn commit(self) -> Result<(), ServiceError> {
+    /// Commits everything, the alerts that its facts make included, forgets what is kept and stale by it, then tells the bus: whoever hears of
+    /// it finds nothing older.
+    pub(crate) async fn commit(mut self) -> Result<(), ServiceError> {
+        let alerts = alarm::out_of(&self.tx, &self.facts, self.now).await?;
+        self.facts.extend(alerts);
         let events = if self.facts.is_empty() {
             Vec::new()
         } else {

@@ -254,6 +254,12 @@ impl JobRunService {
         Ok(store::job_run::find(self.core.store().read(), id).await?)
     }
 
+    /// Those of the ids that exist, whosever they are.
+    pub async fn find_many(&self, ids: &[JobRunId]) -> Result<HashMap<JobRunId, JobRun>, ServiceError> {
+        let found = store::job_run::find_many(self.core.store().read(), ids).await?;
+        Ok(found.into_iter().map(|run| (run.id, run)).collect())
+    }
+
     /// A page of runs, newest first.
     pub async fn page(&self, filter: &Filter, request: &PageRequest<JobRunId>) -> Result<Page<JobRun>, ServiceError> {
         Ok(store::job_run::page(self.core.store().read(), filter, request).await?)

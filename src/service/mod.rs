@@ -5,6 +5,9 @@
 
 pub mod access;
 pub mod account_usage;
+mod alarm;
+pub mod alert;
+pub mod allowance;
 pub mod audit;
 mod caller;
 pub mod campaign;
@@ -35,6 +38,7 @@ mod price;
 mod reckoning;
 pub mod schedule;
 pub mod snapshot;
+mod standing;
 pub mod usage;
 pub mod wake;
 pub mod webhook;
@@ -61,6 +65,8 @@ pub struct Services {
     pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub alert: alert::AlertService,
+    pub allowance: allowance::AllowanceService,
     pub customer: customer::CustomerService,
     pub campaign: campaign::CampaignService,
     pub catalog: catalog::CatalogService,
@@ -93,6 +99,8 @@ impl Services {
             plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            alert: alert::AlertService::new(Arc::clone(core)),
+            allowance: allowance::AllowanceService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
             campaign: campaign::CampaignService::new(Arc::clone(core)),
             catalog: catalog::CatalogService::new(Arc::clone(core)),

@@ -5,6 +5,8 @@
 //! are a tenant's take the organisation's id right after the connection, and reach no other's rows.
 
 pub mod account_usage;
+pub mod alert;
+pub mod allowance;
 pub mod audit;
 pub mod call_detail;
 pub mod campaign;

@@ -48,6 +48,7 @@ pub(super) struct FakeState {
     pub(super) finish_errors: Vec<WorkError>,
     pub(super) look_errors: Vec<WorkError>,
     pub(super) alarms: Vec<(OrganisationId, u32)>,
+    pub(super) let_go: Vec<OrganisationId>,
     pub(super) released: Vec<JobRunId>,
 }
 
@@ -238,6 +239,11 @@ impl Work for FakeWork {
 
     async fn quarantined(&self, organisation: OrganisationId, restarts: u32) -> Result<(), WorkError> {
         self.state().alarms.push((organisation, restarts));
+        Ok(())
+    }
+
+    async fn let_go(&self, organisation: OrganisationId) -> Result<(), WorkError> {
+        self.state().let_go.push(organisation);
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::UnitOfWork;
 use super::job::{JobContext, Registry};
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, alert};
 use crate::domain::attempt::{Verdict, settle};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
@@ -120,6 +120,13 @@ impl DispatchService {
     pub async fn quarantined(&self, organisation: OrganisationId, restarts: u32) -> Result<(), ServiceError> {
         let mut work = self.core.begin().await?;
         work.say(organisation, Fact::ActorQuarantined { restarts });
+        work.commit().await
+    }
+
+    /// Says that the actor of an organisation that was left alone is well again.
+    pub async fn let_go(&self, organisation: OrganisationId) -> Result<(), ServiceError> {
+        let mut work = self.core.begin().await?;
+        alert::let_go(&mut work, organisation).await?;
         work.commit().await
     }
 }
