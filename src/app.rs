@@ -1,11 +1,13 @@
 //! The composition root: puts the rooms together, starts them in order and stops them in reverse; the only room that knows every concrete type.
 
+use std::any::TypeId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Data;
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::bsp::{self, Bsps};
 use crate::bus::LocalBus;
@@ -15,12 +17,13 @@ use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::domain::snapshot::SnapshotType;
 use crate::graphql::{self, Schema};
+use crate::hook::{self, Hooks};
 use crate::http::auth::{AuthFault, Authenticate};
 pub use crate::http::health::RenderMetrics;
 use crate::http::health::{Part, Readiness};
 use crate::http::server;
-use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
-use crate::service::access::AccessService;
+use crate::scheduler::{Courier, Faults, NoFaults, Scheduler, SchedulerError, Work};
+use crate::service::access::{AccessService, Caller};
 use crate::service::dispatch::DispatchService;
 use crate::service::job::{
     Backfill, BootstrapOptions, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots,
@@ -84,6 +87,7 @@ pub enum AppError {
 /// What a core needs besides the store.
 struct Foundation {
     bsp: bsp::Options,
+    hook: hook::Options,
     keys: MasterKeys,
     scheduling: SchedulingOptions,
     invoicing: InvoicingOptions,
@@ -98,6 +102,7 @@ impl Foundation {
     fn of(config: &Config, keys: MasterKeys) -> Self {
         Self {
             bsp: config.bsp.clone(),
+            hook: config.hook.clone(),
             keys,
             scheduling: config.scheduling.clone(),
             invoicing: config.invoicing.clone(),
@@ -114,6 +119,7 @@ pub struct App {
     services: Services,
     schema: Schema,
     scheduler: Scheduler,
+    courier: Courier,
     http: server::Handle,
     store: Store,
 }
@@ -141,12 +147,13 @@ impl App {
             Arc::clone(&wiring.clock),
             config.node_name,
             Arc::new(move || limited.bsps().limiter_states()),
-            wiring.faults,
+            Arc::clone(&wiring.faults),
         )
         .await?;
         core.connect(Arc::new(scheduler.clone()));
         let services = Services::new(&core, jobs, Arc::new(scheduler.clone()));
         let schema = graphql::build(services.clone(), config.graphql);
+        let courier = Courier::start(services.hook.clone(), scheduler.epoch(), wiring.clock, wiring.faults);
         let parts = server::Parts {
             schema: schema.clone(),
             authenticate: Arc::new(Tokens(services.access.clone())),
@@ -155,7 +162,7 @@ impl App {
             metrics: wiring.metrics,
         };
         let http = server::start(config.http, parts)?;
-        Ok(Self { services, schema, scheduler, http, store })
+        Ok(Self { services, schema, scheduler, courier, http, store })
     }
 
     /// Where it listens.
@@ -178,9 +185,14 @@ impl App {
         &self.scheduler
     }
 
-    /// Stops cleanly: jobs first, so that what they end with is still seen; then requests; then the database.
+    /// Whoever sends webhooks.
+    pub const fn courier(&self) -> &Courier {
+        &self.courier
+    }
+
+    /// Stops cleanly: jobs and webhooks first, so that what they end with is still seen; then requests; then the database.
     pub async fn stop(self) {
-        self.scheduler.drain().await;
+        tokio::join!(self.scheduler.drain(), self.courier.stop());
         self.http.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the database did not close cleanly");
@@ -225,6 +237,7 @@ fn core(
         bus: Arc::new(LocalBus::default()),
         cache,
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
+        hooks: Hooks::new(foundation.hook),
         keys: foundation.keys,
         scheduling: foundation.scheduling,
         invoicing: foundation.invoicing,
@@ -256,6 +269,14 @@ impl Authenticate for Tokens {
             data.insert(caller);
             data
         }))
+    }
+
+    fn ended(&self, caller: &Data) -> BoxFuture<'static, ()> {
+        let caller = caller.get(&TypeId::of::<Caller>()).and_then(|caller| caller.downcast_ref::<Caller>());
+        match caller {
+            Some(caller) => Box::pin(self.0.ended(caller)),
+            None => Box::pin(std::future::pending()),
+        }
     }
 }
 

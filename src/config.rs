@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use crate::domain::job::RetryPolicy;
 use crate::service::job::{BootstrapOptions, RetentionOptions};
 use crate::service::{CatalogOptions, InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
-use crate::{bsp, catalog, graphql, http, scheduler, store, telemetry};
+use crate::{bsp, catalog, graphql, hook, http, scheduler, store, telemetry};
 
 pub use reader::{BadSetting, Listed, Source};
 use reader::{Reader, Setting};
@@ -28,6 +28,7 @@ pub struct Config {
     pub http: http::server::Options,
     pub graphql: graphql::Options,
     pub bsp: bsp::Options,
+    pub hook: hook::Options,
     pub scheduler: scheduler::Options,
     pub scheduling: SchedulingOptions,
     pub ledger: LedgerOptions,
@@ -78,6 +79,7 @@ impl Config {
             http: http_options(&mut reader),
             graphql: graphql_options(&mut reader),
             bsp: bsp_options(&mut reader),
+            hook: hook_options(&mut reader),
             scheduler: scheduler_options(&mut reader),
             scheduling: scheduling_options(&mut reader),
             ledger: ledger_options(&mut reader),
@@ -276,6 +278,20 @@ fn bsp_options(reader: &mut Reader) -> bsp::Options {
     }
 }
 
+fn hook_options(reader: &mut Reader) -> hook::Options {
+    let private = setting(
+        "ALLOW_PRIVATE_WEBHOOKS",
+        "off",
+        "whether webhooks may be sent into private networks and by http://: for demos and tests",
+    );
+    let timeout = setting("WEBHOOK_TIMEOUT_SECONDS", "15", "for one webhook with its answer");
+    hook::Options {
+        allow_private: reader.take(private, switch),
+        request_timeout: reader.take(timeout, |text| number(1..=60)(text).map(Duration::from_secs)),
+        ..hook::Options::default()
+    }
+}
+
 fn scheduler_options(reader: &mut Reader) -> scheduler::Options {
     let deadline = setting("JOB_DEADLINE_SECONDS", "1800", "a job that takes longer is stopped, a failed attempt");
     scheduler::Options {
@@ -333,6 +349,14 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
         ),
         alerts: reader.take(
             setting("RETENTION_ALERTS_DAYS", "400", "how long alerts that are over are kept, or keep"),
+            days_or_keep,
+        ),
+        webhook_attempts: reader.take(
+            setting(
+                "RETENTION_WEBHOOK_ATTEMPTS_DAYS",
+                "30",
+                "how long the tries at sending webhooks are kept, or keep",
+            ),
             days_or_keep,
         ),
     }

@@ -12,6 +12,8 @@ pub mod store;
 pub mod bsp;
 /// Outbound HTTP to the merchants' catalogue.
 pub mod catalog;
+/// Outbound HTTP to the receivers of webhooks, and never into a private network.
+pub mod hook;
 /// The cache behind its trait.
 pub mod cache;
 /// The bus behind its trait: hints that an organisation has new events.

@@ -50,8 +50,11 @@ impl Neighbours {
         let query = "mutation($id: ID!) { recordUsage(organisationId: $id, records: [
             { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" }]) { record { id } } }";
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
+        // A name that leads nowhere, for ever (RFC 2606).
+        let query = "mutation($id: ID!) { createWebhookEndpoint(organisationId: $id, url: \"https://hooks.invalid/\") { endpoint { id } } }";
+        let hook = world.ask(query, json!({ "id": other })).await["createWebhookEndpoint"]["endpoint"]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record, campaign].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, record, campaign, hook].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
@@ -246,6 +249,11 @@ const RECORDING: &[&str] = &[
     "Mutation.recordWhatsApp",
     "Mutation.recordLlmResponse",
     "Mutation.startWelcomeBootstrap",
+    "Mutation.createWebhookEndpoint",
+    "Mutation.deleteWebhookEndpoint",
+    "Mutation.testWebhookEndpoint",
+    "Mutation.replayWebhookEndpoint",
+    "Mutation.enableWebhookEndpoint",
 ];
 
 #[actix_web::test]

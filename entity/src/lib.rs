@@ -46,4 +46,6 @@ pub mod usage_over_allowance;
 pub mod usage_payload;
 pub mod usage_period;
 pub mod usage_record;
+pub mod webhook_attempt;
+pub mod webhook_endpoint;
 pub mod webhook_secret;

@@ -21,6 +21,7 @@ mod m20261121_000016_webhook_in;
 mod m20261121_000017_free_message;
 mod m20261121_000018_allowance;
 mod m20261121_000019_alert;
+mod m20261121_000020_webhook_out;
 mod m20261121_000021_bootstrap;
 
 /// Every migration, oldest first.
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000017_free_message::Migration),
             Box::new(m20261121_000018_allowance::Migration),
             Box::new(m20261121_000019_alert::Migration),
+            Box::new(m20261121_000020_webhook_out::Migration),
             Box::new(m20261121_000021_bootstrap::Migration),
         ]
     }

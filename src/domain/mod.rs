@@ -18,6 +18,7 @@ pub mod dashboard;
 mod decimal;
 pub mod event;
 pub mod firing;
+pub mod hook;
 pub mod id;
 pub mod input;
 pub mod invoice;

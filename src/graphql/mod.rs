@@ -13,6 +13,7 @@ mod connection;
 mod credit;
 mod customer;
 mod error;
+mod hook;
 mod invoice;
 mod job_run;
 mod ledger;

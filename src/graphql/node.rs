@@ -10,6 +10,7 @@ use super::campaign::Campaign;
 use super::channel::Channel;
 use super::customer::Customer;
 use super::error::{Fault, Result};
+use super::hook::WebhookEndpoint;
 use super::invoice::{Invoice, InvoiceLine};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
@@ -42,6 +43,7 @@ pub(super) enum Node {
     UsageRecord(UsageRecord),
     Snapshot(Snapshot),
     Alert(Alert),
+    WebhookEndpoint(WebhookEndpoint),
 }
 
 #[derive(Debug, Default)]
@@ -94,11 +96,17 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
         }
         // A payload is reached through the day that was taken from it.
         AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
-        AnyId::ReservationId(_) | AnyId::EndpointId(_) | AnyId::AttemptId(_) => Err(Fault::not_found("node")),
+        AnyId::ReservationId(_) => Err(Fault::not_found("node")),
         AnyId::AlertId(id) => {
             let found = services.alert.find(id).await?;
             access.seen("alert", found, |found| found.about.organisation_id).map(Alert).map(Node::from)
         }
+        AnyId::EndpointId(id) => {
+            let found = services.hook.find(id).await?;
+            access.seen("webhook endpoint", found, |found| found.organisation_id).map(WebhookEndpoint).map(Node::from)
+        }
+        // A try is reached through its endpoint.
+        AnyId::AttemptId(_) => Err(Fault::not_found("node")),
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)

@@ -14,6 +14,7 @@ use super::connection::{self, Connection, PageArguments};
 use super::credit::CreditBalance;
 use super::customer::{self, Customer};
 use super::error::{Fault, Result};
+use super::hook::{self, WebhookEndpoint};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
 use super::live::{self, Dashboard, LiveMetrics};
@@ -302,6 +303,12 @@ impl Organisation {
     async fn forecast(&self, ctx: &Context<'_>) -> Result<Vec<Forecast>> {
         let forecasts = access::services(ctx)?.alert.forecasts(&self.0).await?;
         Ok(forecasts.into_iter().map(Forecast).collect())
+    }
+
+    /// Where its events are sent, oldest first.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Vec<WebhookEndpoint>> {
+        hook::of_organisation(ctx, self.0.id).await
     }
 
     /// Its recurring jobs.

@@ -12,6 +12,7 @@ use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
 use super::customer::{Customer, CustomerMutation};
+use super::hook::{HookMutation, HookQuery, WebhookAttempt};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
@@ -51,6 +52,7 @@ pub struct Query(
     SnapshotQuery,
     AlertQuery,
     AllowanceQuery,
+    HookQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -76,6 +78,7 @@ pub struct Mutation(
     AlertMutation,
     AllowanceMutation,
     CatalogMutation,
+    HookMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
@@ -143,6 +146,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<Customer>>("A page of customers.")
         .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
         .override_output_type_description::<Connection<Alert>>("A page of alerts.")
+        .override_output_type_description::<Connection<WebhookAttempt>>("A page of tries at sending webhooks.")
 }
 
 /// The schema over `services`.

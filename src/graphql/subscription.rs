@@ -245,7 +245,8 @@ impl EventSubscription {
         #[graphql(desc = "The cursor of the last event seen: what came since is sent first.")] after: Option<String>,
     ) -> Result<BoxStream<'static, Result<JobRunChanged>>> {
         let access = access::reader(ctx)?;
-        let follow = if organisation_id.is_none() && access.caller.is_admin() {
+        let unnamed = organisation_id.is_none() && access.caller.usual_organisation().is_none();
+        let follow = if unnamed && access.caller.is_admin() {
             Follow::All
         } else {
             Follow::Organisation(access.organisation("organisationId", organisation_id.as_ref()).await?.id)

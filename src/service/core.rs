@@ -22,6 +22,7 @@ use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::event::{Fact, FactKind, Hint, NewEvent};
 use crate::domain::id::{AuditEntryId, OrganisationId};
 use crate::domain::job::RetryPolicy;
+use crate::hook::Hooks;
 use crate::store::{self, Store, Transaction};
 
 /// How jobs are fired and tried again.
@@ -97,6 +98,7 @@ pub struct CoreParts {
     pub bus: Arc<dyn Bus>,
     pub cache: Arc<dyn Cache>,
     pub bsps: Bsps,
+    pub hooks: Hooks,
     pub keys: MasterKeys,
     pub scheduling: SchedulingOptions,
     pub invoicing: InvoicingOptions,
@@ -163,6 +165,10 @@ impl Core {
 
     pub fn bsps(&self) -> &Bsps {
         &self.parts.bsps
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.parts.hooks
     }
 
     pub(crate) fn keys(&self) -> &MasterKeys {

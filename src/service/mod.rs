@@ -21,6 +21,7 @@ mod dashboard;
 pub mod dispatch;
 mod error;
 pub mod event;
+pub mod hook;
 pub mod invoice;
 pub mod job;
 pub mod job_run;
@@ -75,6 +76,7 @@ pub struct Services {
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub hook: hook::HookService,
     pub live: live::LiveService,
     pub ledger: ledger::LedgerService,
     pub message: message::MessageService,
@@ -109,6 +111,7 @@ impl Services {
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            hook: hook::HookService::new(Arc::clone(core)),
             live: live::LiveService::new(core, event::EventService::new(Arc::clone(core))),
             recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
             ledger,

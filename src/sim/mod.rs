@@ -1,4 +1,4 @@
-//! A stand-in for Gupshup, the Graph API and the merchants' catalogue on loopback, with faults on demand, and a sender of their webhooks; for the demo and the tests.
+//! A stand-in for Gupshup, the Graph API and the merchants' catalogue on loopback, with faults on demand, a sender of their webhooks and a receiver of ours; for the demo and the tests.
 
 mod answer;
 mod catalog;
@@ -9,6 +9,7 @@ mod gupshup;
 mod ledger;
 mod message;
 mod point;
+mod receiver;
 mod state;
 
 use std::io;
@@ -29,6 +30,7 @@ pub use courier::{Courier, CourierError, SimSender};
 pub use fault::{EmptyShape, Fault, Often};
 pub use ledger::{SimAccount, SimDay, SimLine};
 pub use message::{SimEvent, SimMessage, SimNotice, SimPerson, SimTraffic};
+pub use receiver::{Received, Receiver, ReceiverFault};
 pub use state::SeenRequest;
 
 /// A running stand-in. It ends with [`Sim::stop`] or when it is dropped.

@@ -17,6 +17,7 @@ pub mod credit;
 pub mod customer;
 mod error;
 pub mod event;
+pub mod hook;
 pub mod invoice;
 pub mod invoice_usage;
 pub mod job_run;

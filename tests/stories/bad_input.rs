@@ -339,6 +339,28 @@ const CAMPAIGNS: &[Case] = &[
     (r#"invalidateCache(organisationId: "$channel")"#, "organisationId"),
 ];
 
+const HOOKS: &[Case] = &[
+    (r#"createWebhookEndpoint(organisationId: "$channel", url: "https://example.com/") { secret }"#, "organisationId"),
+    (r#"createWebhookEndpoint(url: "https://example.com/") { secret }"#, "organisationId"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "http://example.com/") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "https://me:pass@example.com/") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "https://10.0.0.1/") { secret }"#, "url"),
+    (
+        r#"createWebhookEndpoint(organisationId: "$org", url: "https://8.8.8.8/", eventTypes: []) { secret }"#,
+        "eventTypes",
+    ),
+    (
+        r#"createWebhookEndpoint(organisationId: "$org", url: "https://8.8.8.8/", eventTypes: ["usage.changed", "moon.rose"]) { secret }"#,
+        "eventTypes[1]",
+    ),
+    (r#"deleteWebhookEndpoint(id: "$org")"#, "id"),
+    (r#"testWebhookEndpoint(id: "$org") { id }"#, "id"),
+    (r#"enableWebhookEndpoint(id: "$org") { id }"#, "id"),
+    (r#"replayWebhookEndpoint(id: "$org", after: "ZTow") { id }"#, "id"),
+    (r#"replayWebhookEndpoint(id: "whe_0192b7c0f0007000800000000000000a", after: "soon") { id }"#, "after"),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -355,9 +377,21 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.folder()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
-            .concat()
+    for (asked, field) in [
+        ORGANISATIONS,
+        CHANNELS,
+        TOKENS,
+        SCHEDULES,
+        RUNS,
+        LEDGER,
+        RECORDERS,
+        PRICES,
+        INVOICES,
+        SNAPSHOTS,
+        CAMPAIGNS,
+        HOOKS,
+    ]
+    .concat()
     {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
@@ -382,11 +416,23 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> =
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
-            .concat()
-            .into_iter()
-            .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
-            .collect();
+    let asked: BTreeSet<String> = [
+        ORGANISATIONS,
+        CHANNELS,
+        TOKENS,
+        SCHEDULES,
+        RUNS,
+        LEDGER,
+        RECORDERS,
+        PRICES,
+        INVOICES,
+        SNAPSHOTS,
+        CAMPAIGNS,
+        HOOKS,
+    ]
+    .concat()
+    .into_iter()
+    .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
+    .collect();
     assert_eq!(asked, mutations);
 }

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod catalog;
 pub mod database;
 pub mod graphiql;
+pub mod hook;
 pub mod ledger;
 pub mod node;
 pub mod process;
@@ -176,11 +177,13 @@ impl World {
         self.clock.now()
     }
 
-    /// Waits until everything that is due at the present time has been done.
+    /// Waits until everything that is due at the present time has been done, and the webhooks of it were sent.
     pub async fn settle(&self) {
         let patience = std::time::Duration::from_secs(60);
         let settled = tokio::time::timeout(patience, self.app().scheduler().settled()).await;
         assert!(settled.is_ok(), "the scheduler did not come to rest: {:?}", self.clock.next_waited_for());
+        let settled = tokio::time::timeout(patience, self.app().courier().settled()).await;
+        assert!(settled.is_ok(), "the courier did not come to rest: {:?}", self.clock.next_waited_for());
     }
 
     /// Moves time forward and waits until everything that came due has been done.

@@ -24,6 +24,8 @@ pub struct RetentionOptions {
     pub rejected_updates: Option<TimeDelta>,
     /// Alerts that recovered, whose period is over, or that are of a run.
     pub alerts: Option<TimeDelta>,
+    /// The tries at sending webhooks.
+    pub webhook_attempts: Option<TimeDelta>,
 }
 
 impl Default for RetentionOptions {
@@ -36,6 +38,7 @@ impl Default for RetentionOptions {
             events: days(30),
             rejected_updates: days(30),
             alerts: days(400),
+            webhook_attempts: days(30),
         }
     }
 }
@@ -63,6 +66,7 @@ enum Table {
     RejectedUpdates,
     Alerts,
     Reservations,
+    WebhookAttempts,
 }
 
 impl Retention {
@@ -99,6 +103,9 @@ impl Retention {
                 Table::Reservations => {
                     store::allowance::reservation::delete_before(work.tx(), organisation, before, BATCH).await?
                 }
+                Table::WebhookAttempts => {
+                    store::hook::delete_attempts_before(work.tx(), organisation, before, BATCH).await?
+                }
             };
             work.commit().await?;
             deleted += batch;
@@ -130,10 +137,11 @@ impl Job for Retention {
         allowance::sweep(&mut work, context.run().organisation_id).await?;
         work.commit().await?;
         let reservations = Self::clear(context, Table::Reservations, Some(RESERVATIONS_KEPT)).await?;
-        let deleted = payloads + finished + failed + events + rejected + alerts + reservations;
+        let attempts = Self::clear(context, Table::WebhookAttempts, self.options.webhook_attempts).await?;
+        let deleted = payloads + finished + failed + events + rejected + alerts + reservations + attempts;
         if deleted > 0 {
             let organisation = context.run().organisation_id;
-            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, alerts, reservations, "deleted what was old enough");
+            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, alerts, reservations, attempts, "deleted what was old enough");
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             context.progress(Progress { done: deleted, total: deleted }).await?;
         }
