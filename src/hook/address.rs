@@ -37,7 +37,7 @@ impl Rules {
         let host = match url.host() {
             Some(Host::Ipv4(address)) => self.admit(address.into()),
             Some(Host::Ipv6(address)) => self.admit(address.into()),
-            Some(Host::Domain(domain)) => !domain.is_empty(),
+            Some(Host::Domain(domain)) => !domain.is_empty() && (self.allow_private || !is_this_machine(domain)),
             None => false,
         };
         if scheme && anonymous && host { Ok(url) } else { Err(refuse()) }
@@ -51,6 +51,12 @@ impl Rules {
                 IpAddr::V6(address) => is_public_v6(address),
             }
     }
+}
+
+/// Whether a name stands for the machine itself, whatever a resolver says (RFC 6761, 6.3).
+fn is_this_machine(domain: &str) -> bool {
+    let last = domain.trim_end_matches('.').rsplit('.').next();
+    last.is_some_and(|label| label.eq_ignore_ascii_case("localhost"))
 }
 
 /// By the registry of special-purpose addresses (<https://www.iana.org/assignments/iana-ipv4-special-registry>).
@@ -150,6 +156,9 @@ mod tests {
             "[2001:db8::1]",
             "[2002:7f00:1::]",
             "[3fff::1]",
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
             "[5f00::1]",
         ];
         for host in hosts {
@@ -179,7 +188,6 @@ mod tests {
             "http://example.com/",
             "ftp://example.com/",
             "https://",
-            "https:///x",
             "https://user@example.com/",
             "https://:secret@example.com/",
             "file:///etc/passwd",

@@ -3,7 +3,7 @@
 use crate::domain::alert::{Alert, AlertKind, NewAlert};
 use crate::domain::clock::Instant;
 use crate::domain::event::{Fact, NewEvent};
-use crate::domain::id::{AlertId, ChannelId, JobRunId, OrganisationId};
+use crate::domain::id::{AlertId, ChannelId, EndpointId, JobRunId, OrganisationId};
 use crate::domain::job::{JobRun, JobRunState, JobTrigger};
 use crate::store::{self, StoreError, Transaction};
 
@@ -102,6 +102,13 @@ pub(super) fn of_unpriced(organisation: OrganisationId, resource: &str) -> NewAl
 pub(super) fn of_quarantine(organisation: OrganisationId, restarts: u32) -> NewAlert {
     let message = format!("what runs the organisation's jobs died {restarts} times and is left alone for a while");
     NewAlert::new(organisation, AlertKind::SchedulerQuarantined, message)
+}
+
+/// The alert of an address that webhooks are not sent to any more.
+pub(super) fn of_hook(organisation: OrganisationId, endpoint: EndpointId) -> NewAlert {
+    let message = "a webhook endpoint took nothing for five days, or is gone, and nothing is sent to it any more";
+    let new = NewAlert::new(organisation, AlertKind::WebhookFailing, message);
+    NewAlert { subject: Some(endpoint.to_string()), ..new }
 }
 
 fn cut(reason: &str) -> String {

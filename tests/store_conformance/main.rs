@@ -18,6 +18,7 @@ mod channel;
 mod connection;
 mod customer;
 mod event;
+mod hook;
 mod invoice;
 mod job_run;
 mod lease;

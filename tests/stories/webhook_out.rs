@@ -131,11 +131,21 @@ async fn a_receiver_that_is_gone_is_left_alone_until_somebody_enables_it() {
     world.advance(TimeDelta::days(1)).await;
     assert_eq!(receiver.received().len(), 1);
 
+    let alerts = "query($id: ID!) { organisation(id: $id) { alerts { nodes { kind subject recoveredAt } } } }";
+    let raised = world.ask(alerts, json!({ "id": organisation })).await["organisation"]["alerts"]["nodes"].take();
+    let of_hook = |alerts: &Value| {
+        let alerts = alerts.as_array().expect("a list").iter().filter(|alert| alert["kind"] == "WEBHOOK_FAILING");
+        alerts.map(|alert| (alert["subject"].clone(), alert["recoveredAt"].is_null())).collect::<Vec<_>>()
+    };
+    assert_eq!(of_hook(&raised), [(json!(hook.id), true)]);
+
     let query = "mutation($id: ID!) { enableWebhookEndpoint(id: $id) { state } }";
     let enabled = world.ask(query, json!({ "id": hook.id })).await;
     assert_eq!(enabled["enableWebhookEndpoint"]["state"], "ACTIVE");
     world.settle().await;
     assert_eq!(receiver.taken().len(), 2, "it goes on where it was");
+    let recovered = world.ask(alerts, json!({ "id": organisation })).await["organisation"]["alerts"]["nodes"].take();
+    assert_eq!(of_hook(&recovered), [(json!(hook.id), false)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,6 +153,7 @@ async fn a_receiver_that_fails_for_five_days_is_disabled() {
     let (world, organisation, receiver, hook) = begin().await;
     receiver.fail(ReceiverFault::status(500), u32::MAX);
     world.use_once(&organisation, "a").await;
+    world.settle().await;
     for _ in 0..20 {
         world.advance(TimeDelta::hours(6)).await;
     }

@@ -10,10 +10,9 @@ use crate::domain::event::Event;
 use crate::domain::hook::{Attempt, Endpoint, EndpointState, GAP, Verdict};
 use crate::domain::id::{AttemptId, EndpointId};
 use crate::hook::{self, Outcome};
-use crate::service::ServiceError;
-use crate::service::core::UnitOfWork;
 use crate::service::lease::Epoch;
 use crate::service::webhook::signature;
+use crate::service::{ServiceError, alarm, alert};
 use crate::store::{self, Db, Store};
 
 /// Events that one visit reads and sends before others get their turn.
@@ -116,7 +115,7 @@ impl HookService {
         store::hook::insert_attempt(work.tx(), &attempt).await?;
         let updated = store::hook::update(work.tx(), &after, work.now()).await?;
         if updated && after.state == EndpointState::Disabled {
-            failing(&mut work, &after).await?;
+            alert::raise(&mut work, vec![alarm::of_hook(after.organisation_id, after.id)]).await?;
         }
         work.commit().await?;
         if let Some(error) = &attempt.error {
@@ -205,15 +204,4 @@ pub(super) fn attempt(
         duration_ms: milliseconds(outcome.took),
         at,
     }
-}
-
-/// Says that nothing is sent to the address any more.
-async fn failing(work: &mut UnitOfWork<'_>, endpoint: &Endpoint) -> Result<(), ServiceError> {
-    let (id, organisation) = (endpoint.id, endpoint.organisation_id);
-    tracing::warn!(
-        organisation.id = %organisation, endpoint.id = %id,
-        "an endpoint of webhooks did not take anything for too long, or is gone, and is disabled"
-    );
-    let _ = work;
-    Ok(())
 }

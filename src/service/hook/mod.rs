@@ -14,7 +14,7 @@ use url::Url;
 use super::access::Caller;
 use super::event::{EventService, Follow};
 use super::webhook::signature;
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, alarm, alert};
 use crate::domain::clock::Instant;
 use crate::domain::event::{Cursor, FactKind, Hint, Log};
 use crate::domain::hook::{Attempt, ENDPOINTS_MAX, Endpoint, EndpointState};
@@ -96,10 +96,11 @@ impl HookService {
     /// Deletes an address; nothing more is sent to it. False where there is none.
     pub async fn delete(&self, caller: &Caller, id: EndpointId) -> Result<bool, ServiceError> {
         caller.require_hooks()?;
-        let work = self.core.begin().await?;
+        let mut work = self.core.begin().await?;
         let endpoint = reached(work.tx(), caller, id).await?;
         let organisation = endpoint.organisation_id;
         let deleted = store::hook::delete(work.tx(), organisation, id, work.now()).await?;
+        alert::recover(&mut work, organisation, alarm::of_hook(organisation, id).key()).await?;
         let (target, details) = (Some(id.to_string()), json!({ "host": host(&endpoint.url) }));
         work.audit(caller, "deleteWebhookEndpoint", Some(organisation), target, details).await?;
         work.commit().await?;
@@ -133,13 +134,16 @@ impl HookService {
         change: impl Fn(Endpoint) -> Endpoint,
     ) -> Result<Endpoint, ServiceError> {
         loop {
-            let work = self.core.begin().await?;
+            let mut work = self.core.begin().await?;
             let mut endpoint = change(reached(work.tx(), caller, id).await?);
             if !store::hook::update(work.tx(), &endpoint, work.now()).await? {
                 continue;
             }
             endpoint.revision += 1;
             let organisation = endpoint.organisation_id;
+            if endpoint.state == EndpointState::Active {
+                alert::recover(&mut work, organisation, alarm::of_hook(organisation, id).key()).await?;
+            }
             work.audit(caller, action, Some(organisation), Some(id.to_string()), details).await?;
             work.commit().await?;
             self.look_at(organisation, endpoint.cursor);

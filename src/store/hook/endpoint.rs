@@ -116,14 +116,16 @@ pub async fn update(db: &impl Db, endpoint: &Endpoint, now: Instant) -> Result<b
     Ok(updated.rows_affected > 0)
 }
 
-/// Moves cursors over events that nobody asked for, each where the address is still of the revision that is named with it.
+/// Moves cursors forward over events that nobody asked for, each where the address is still of the revision that is named with it. It
+/// stays of that revision, so that whoever sends to it meanwhile may still write down what became of that.
 pub async fn pass(db: &impl Db, moves: &[(EndpointId, i64, i64)]) -> Result<(), StoreError> {
     for batch in moves.chunks(ROWS_MAX) {
         let places = row::places(batch.len(), 3);
         let sql = format!(
-            "UPDATE webhook_endpoint SET cursor = fresh.column3, revision = fresh.column2 + 1 \
+            "UPDATE webhook_endpoint SET cursor = fresh.column3 \
              FROM (VALUES {places}) AS fresh \
-             WHERE webhook_endpoint.id = fresh.column1 AND webhook_endpoint.revision = fresh.column2"
+             WHERE webhook_endpoint.id = fresh.column1 AND webhook_endpoint.revision = fresh.column2 \
+             AND webhook_endpoint.cursor < fresh.column3"
         );
         let values = batch
             .iter()
