@@ -165,7 +165,7 @@ fn assert_tells_of_messages(organisation: &Value) {
 fn assert_has_limits(organisation: &Value) {
     let allowance = &organisation["allowance"];
     let count = |name: &str| allowance[name].as_i64().unwrap_or_else(|| panic!("no {name}: {allowance}"));
-    assert!(count("dailyLimit") > 0 && count("dailyUsed") > 0, "{allowance}");
+    assert!(count("dailyLimit") > 0 && count("monthlyUsed") >= count("dailyUsed"), "{allowance}");
     assert_eq!((&allowance["policy"], &allowance["dailyReserved"]), (&json!("ALLOW"), &json!(0)));
     let endpoints = organisation["webhookEndpoints"].as_array().expect("a list of endpoints");
     assert_eq!(endpoints.len(), 1, "{endpoints:#?}");
