@@ -53,8 +53,14 @@ impl Neighbours {
         // A name that leads nowhere, for ever (RFC 2606).
         let query = "mutation($id: ID!) { createWebhookEndpoint(organisationId: $id, url: \"https://hooks.invalid/\") { endpoint { id } } }";
         let hook = world.ask(query, json!({ "id": other })).await["createWebhookEndpoint"]["endpoint"]["id"].take();
+        // A part of the allowances of both, of which the channel has one of its own.
+        let query =
+            "mutation($id: ID!, $channel: ID!) { setAllowance(organisationId: $id, channelId: $channel) { overage } }";
+        world.ask(query, json!({ "id": other, "channel": channel })).await;
+        let query = "mutation($id: ID!) { reserveAllowance(channelId: $id, quantity: 1, ttlSeconds: 86400) { id } }";
+        let held = world.ask(query, json!({ "id": channel })).await["reserveAllowance"]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record, campaign, hook].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, record, campaign, hook, held].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
@@ -254,6 +260,9 @@ const RECORDING: &[&str] = &[
     "Mutation.testWebhookEndpoint",
     "Mutation.replayWebhookEndpoint",
     "Mutation.enableWebhookEndpoint",
+    "Mutation.reserveAllowance",
+    "Mutation.commitReservation",
+    "Mutation.releaseReservation",
 ];
 
 #[actix_web::test]

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod allowance;
 mod backfill;
 mod bad_input;
 mod bootstrap;
@@ -39,6 +40,7 @@ mod plan_change;
 mod price;
 mod readme;
 mod recorder;
+mod reservation;
 mod retention;
 mod revised_day;
 mod revoked_token;
