@@ -135,6 +135,7 @@ impl Bench {
             bus: Arc::new(LocalBus::default()),
             cache: Arc::new(LocalCache::default()),
             bsps: Bsps::new(options, Arc::new(clock.clone())).expect("HTTP clients"),
+            hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
             keys: MasterKeys::ephemeral(),
             invoicing: InvoicingOptions::default(),
             lease: Arc::new(OneNode),

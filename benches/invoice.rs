@@ -77,6 +77,7 @@ fn core(store: Store, clock: &ManualClock) -> Arc<Core> {
         bus: Arc::new(LocalBus::default()),
         cache: Arc::new(LocalCache::default()),
         bsps: Bsps::new(bsp::Options::default(), Arc::new(clock.clone())).expect("HTTP clients"),
+        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
         invoicing: InvoicingOptions::default(),

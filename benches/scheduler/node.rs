@@ -100,6 +100,7 @@ fn dispatch(store: Store, clock: &ManualClock, job: EmptyJob) -> DispatchService
         bus: Arc::new(LocalBus::default()),
         cache: Arc::new(LocalCache::default()),
         bsps: Bsps::new(bsp::Options::default(), Arc::new(clock.clone())).expect("clients that are never used"),
+        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         keys: MasterKeys::ephemeral(),
         invoicing: InvoicingOptions::default(),
         lease: Arc::new(OneNode),

@@ -103,6 +103,7 @@ fn process(store: Store) -> (Arc<Core>, InvoiceService) {
         bus: Arc::new(LocalBus::default()),
         cache: Arc::new(LocalCache::default()),
         bsps: Bsps::new(bsp::Options::default(), clock).unwrap(),
+        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         invoicing: InvoicingOptions::default(),

@@ -58,6 +58,7 @@ pub(crate) fn core(store: Store) -> Arc<Core> {
         bus: Arc::new(LocalBus::default()),
         cache: Arc::new(LocalCache::default()),
         bsps: Bsps::new(bsp::Options::default(), clock).expect("clients that are never used"),
+        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
