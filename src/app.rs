@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use crate::bsp::{self, Bsps};
 use crate::bus::LocalBus;
 use crate::cache::{Cache, LocalCache};
+use crate::catalog::{self, Catalog, HttpCatalog};
 use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::domain::snapshot::SnapshotType;
@@ -24,11 +25,14 @@ use crate::http::server;
 use crate::scheduler::{Courier, Faults, NoFaults, Scheduler, SchedulerError, Work};
 use crate::service::access::{AccessService, Caller};
 use crate::service::dispatch::DispatchService;
-use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots};
+use crate::service::job::{
+    Backfill, BootstrapOptions, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots,
+    WelcomeBootstrap,
+};
 use crate::service::wake::SchedulerView as _;
 use crate::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
-    WebhookOptions,
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions,
+    ServiceError, Services, WebhookOptions,
 };
 use crate::store::{Store, StoreError};
 
@@ -72,6 +76,8 @@ pub enum AppError {
     Service(#[from] ServiceError),
     #[error("the BSP clients cannot be made")]
     Bsp(#[from] bsp::BuildError),
+    #[error("the catalogue's client cannot be made")]
+    Catalog(#[from] catalog::BuildError),
     #[error("the scheduler cannot start")]
     Scheduler(#[from] SchedulerError),
     #[error(transparent)]
@@ -87,6 +93,25 @@ struct Foundation {
     invoicing: InvoicingOptions,
     ledger: LedgerOptions,
     webhooks: WebhookOptions,
+    catalog: catalog::Options,
+    catalog_options: CatalogOptions,
+}
+
+impl Foundation {
+    /// What `config` says, with its keys taken out of it.
+    fn of(config: &Config, keys: MasterKeys) -> Self {
+        Self {
+            bsp: config.bsp.clone(),
+            hook: config.hook.clone(),
+            keys,
+            scheduling: config.scheduling.clone(),
+            invoicing: config.invoicing.clone(),
+            ledger: config.ledger.clone(),
+            webhooks: config.webhooks.clone(),
+            catalog: config.catalog.clone(),
+            catalog_options: config.catalog_options.clone(),
+        }
+    }
 }
 
 /// A running server.
@@ -111,12 +136,9 @@ impl App {
         // Asked for before the database is touched: who forgot the key has changed nothing.
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
-        let (ledger, invoicing) = (config.ledger, config.invoicing);
-        let (scheduling, webhooks) = (config.scheduling, config.webhooks);
-        let foundation =
-            Foundation { bsp: config.bsp, hook: config.hook, keys, scheduling, ledger, invoicing, webhooks };
+        let foundation = Foundation::of(&config, keys);
         let core = core(store.clone(), foundation, &wiring.clock, wiring.cache)?;
-        let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
+        let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention, config.bootstrap));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
         let limited = Arc::clone(&core);
         let scheduler = Scheduler::start(
@@ -194,12 +216,10 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
 }
 
 /// Tokens without a server, for the command line.
-pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
+pub async fn open_access(mut config: Config) -> Result<AccessService, AppError> {
     let store = open_store(&config).await?;
-    let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
-    let (ledger, invoicing) = (config.ledger, config.invoicing);
-    let (scheduling, webhooks) = (config.scheduling, config.webhooks);
-    let foundation = Foundation { bsp: config.bsp, hook: config.hook, keys, scheduling, ledger, invoicing, webhooks };
+    let keys = config.keys.take().unwrap_or_else(MasterKeys::ephemeral);
+    let foundation = Foundation::of(&config, keys);
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock, Arc::new(LocalCache::default()))?))
 }
@@ -210,6 +230,7 @@ fn core(
     clock: &SharedClock,
     cache: Arc<dyn Cache>,
 ) -> Result<Arc<Core>, AppError> {
+    let catalog = HttpCatalog::new(&foundation.catalog)?;
     Ok(Core::new(CoreParts {
         store,
         clock: Arc::clone(clock),
@@ -222,14 +243,17 @@ fn core(
         invoicing: foundation.invoicing,
         ledger: foundation.ledger,
         webhooks: foundation.webhooks,
+        catalog: catalog.map(|catalog| -> Arc<dyn Catalog> { Arc::new(catalog) }),
+        catalog_options: foundation.catalog_options,
         lease: Arc::new(OneNode),
     }))
 }
 
 /// The kinds of jobs that this program can run; a new kind is a file in `service::job` and a line here.
-fn jobs(usage_lookback_days: u32, retention: RetentionOptions) -> Registry {
+fn jobs(usage_lookback_days: u32, retention: RetentionOptions, bootstrap: BootstrapOptions) -> Registry {
     let registry = Registry::default().with(DailyUsage::new(usage_lookback_days)).with(Backfill);
     let registry = registry.with(Retention::new(retention)).with(InvoiceClose::default());
+    let registry = registry.with(WelcomeBootstrap::new(bootstrap));
     SnapshotType::ALL.iter().fold(registry, |registry, kind| registry.with(TakeSnapshots::new(*kind)))
 }
 

@@ -14,9 +14,9 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use crate::domain::job::RetryPolicy;
-use crate::service::job::RetentionOptions;
-use crate::service::{InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
-use crate::{bsp, graphql, hook, http, scheduler, store, telemetry};
+use crate::service::job::{BootstrapOptions, RetentionOptions};
+use crate::service::{CatalogOptions, InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
+use crate::{bsp, catalog, graphql, hook, http, scheduler, store, telemetry};
 
 pub use reader::{BadSetting, Listed, Source};
 use reader::{Reader, Setting};
@@ -35,6 +35,9 @@ pub struct Config {
     pub retention: RetentionOptions,
     pub invoicing: InvoicingOptions,
     pub webhooks: WebhookOptions,
+    pub catalog: catalog::Options,
+    pub catalog_options: CatalogOptions,
+    pub bootstrap: BootstrapOptions,
     pub telemetry: telemetry::Options,
     /// `None`: not set, so nothing can be sealed or opened.
     pub keys: Option<MasterKeys>,
@@ -83,6 +86,9 @@ impl Config {
             retention: retention_options(&mut reader),
             invoicing: invoicing_options(&mut reader),
             webhooks: webhook_options(&mut reader),
+            catalog: catalog_api(&mut reader),
+            catalog_options: catalog_options(&mut reader),
+            bootstrap: bootstrap_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
             keys: reader.take(
                 secret(
@@ -373,6 +379,37 @@ fn webhook_options(reader: &mut Reader) -> WebhookOptions {
     }
 }
 
+fn catalog_api(reader: &mut Reader) -> catalog::Options {
+    let base = setting("CATALOG_API_BASE", "", "the merchants' catalogue; without it there are no bootstraps");
+    let key = secret("CATALOG_API_KEY", "what the catalogue is shown, as Authorization: ApiToken");
+    let timeout = setting("CATALOG_TIMEOUT_SECONDS", "10", "for one request to the catalogue with its whole body");
+    catalog::Options {
+        base: reader.take(base, |text| if text.is_empty() { Ok(None) } else { http_url(text).map(Some) }),
+        key: reader.take(key, |text| {
+            Ok::<_, String>(Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from))
+        }),
+        timeout: reader.take(timeout, |text| number(1..=600)(text).map(Duration::from_secs)),
+        ..catalog::Options::default()
+    }
+}
+
+fn catalog_options(reader: &mut Reader) -> CatalogOptions {
+    let ttl = setting("CATALOG_CACHE_TTL_SECONDS", "180", "how long a merchant's catalogue is kept");
+    CatalogOptions {
+        ttl: reader.take(ttl, seconds(1..=86_400)),
+        templates: reader.take_all("TEMPLATE_", "the id of a message template, by its name"),
+    }
+}
+
+fn bootstrap_options(reader: &mut Reader) -> BootstrapOptions {
+    let at_once = setting("BOOTSTRAP_AT_ONCE", "5", "welcome bootstraps that run at the same time on this node");
+    let per_minute = setting("BOOTSTRAP_PER_MINUTE", "20", "welcome bootstraps that this node starts in a minute");
+    BootstrapOptions {
+        at_once: reader.take(at_once, number(1..=1_000)),
+        per_minute: reader.take(per_minute, number(1..=100_000)),
+    }
+}
+
 fn invoicing_options(reader: &mut Reader) -> InvoicingOptions {
     let grace = setting("INVOICE_GRACE_DAYS", "3", "days after a month's end in which its draft follows late usage");
     let issuer = setting("INVOICE_ISSUER", "Wabacus", "who invoices are from: name and address, lines with | between");
@@ -419,6 +456,8 @@ mod tests {
         assert_eq!(config.scheduling, SchedulingOptions::default());
         assert_eq!(config.retention, RetentionOptions::default());
         assert_eq!(config.invoicing, InvoicingOptions::default());
+        assert_eq!(config.catalog_options, CatalogOptions::default());
+        assert_eq!(config.bootstrap, BootstrapOptions::default());
     }
 
     #[test]
@@ -429,6 +468,17 @@ mod tests {
         assert_eq!(config.http.bind.port(), 1);
         assert_eq!(config.scheduler.jobs_max, 3);
         assert!(!format!("{:?}", config.listed).contains("AAAA"));
+    }
+
+    #[test]
+    fn every_setting_of_the_prefix_is_a_template_and_the_environment_outweighs_the_file() {
+        let environment = map(&[("TEMPLATE_WELCOME", " 1001 "), ("TEMPLATE_", "x"), ("TEMPLATE_MENU", "")]);
+        let file = map(&[("template_welcome", "7"), ("template_hours", "1002")]);
+        let config = Config::from_sources(environment, file).unwrap();
+        assert_eq!(config.catalog_options.templates, map(&[("HOURS", "1002"), ("WELCOME", "1001")]));
+        let listed = config.listed.iter().filter(|listed| listed.name.starts_with("TEMPLATE_"));
+        let listed: Vec<_> = listed.map(|listed| (listed.name.as_str(), listed.source)).collect();
+        assert_eq!(listed, [("TEMPLATE_HOURS", Source::File), ("TEMPLATE_WELCOME", Source::Environment)]);
     }
 
     #[test]

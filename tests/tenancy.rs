@@ -254,6 +254,7 @@ const RECORDING: &[&str] = &[
     "Mutation.recordEmail",
     "Mutation.recordWhatsApp",
     "Mutation.recordLlmResponse",
+    "Mutation.startWelcomeBootstrap",
     "Mutation.reserveAllowance",
     "Mutation.commitReservation",
     "Mutation.releaseReservation",

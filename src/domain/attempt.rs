@@ -109,6 +109,7 @@ mod tests {
             schedule_id: None,
             kind: JobKind::DailyUsage,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Running,
             scheduled_for: now(),
@@ -120,6 +121,7 @@ mod tests {
             error: None,
             range: None,
             progress: None,
+            bootstrap: None,
             cancel_requested: false,
         }
     }

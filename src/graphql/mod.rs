@@ -7,6 +7,7 @@ mod alert;
 mod allowance;
 mod audit;
 mod campaign;
+mod catalog;
 mod channel;
 mod complexity;
 mod connection;

@@ -8,6 +8,7 @@ use super::activity::{Activity, MonthlyActivity};
 use super::alert::{self, Alert, AlertSettings, Forecast};
 use super::allowance::{self, Allowance};
 use super::campaign::{self, Campaign};
+use super::catalog::Catalog;
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
@@ -348,6 +349,11 @@ impl Organisation {
     ) -> Result<Connection<JobRun>> {
         let page = PageArguments::forward(first, after);
         job_run::page(access::services(ctx)?, Some(self.0.id), kind, state, page).await
+    }
+
+    /// What its catalogue has, as the first messages of a customer need it.
+    async fn catalog(&self) -> Catalog {
+        Catalog(self.0.clone())
     }
 
     /// The month that is billed now, as it stands.

@@ -7,6 +7,7 @@ use super::alert::{Alert, AlertMutation, AlertQuery, AlertSubscription};
 use super::allowance::{AllowanceMutation, AllowanceQuery, AllowanceSubscription};
 use super::audit::{AuditEntry, AuditQuery};
 use super::campaign::{Campaign, CampaignMutation};
+use super::catalog::CatalogMutation;
 use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
@@ -76,6 +77,7 @@ pub struct Mutation(
     MessageMutation,
     AlertMutation,
     AllowanceMutation,
+    CatalogMutation,
     HookMutation,
 );
 

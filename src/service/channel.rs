@@ -12,7 +12,7 @@ use super::{Core, ServiceError, account_usage, alert, job_run};
 use crate::domain::channel::{BspAccountRef, BspKind, Channel, ChannelKind, ChannelStatus};
 use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::input::{BadInput, Name};
-use crate::domain::job::{JobKind, JobTrigger};
+use crate::domain::job::{JobKind, JobRun, JobTrigger};
 use crate::domain::organisation::Organisation;
 use crate::domain::period::Month;
 use crate::domain::phone::PhoneNumber;
@@ -130,7 +130,7 @@ impl ChannelService {
         organisation: &Organisation,
     ) -> Result<(), ServiceError> {
         let policy = &self.core.scheduling().retry;
-        let run = job_run::new_run(organisation.id, JobKind::DailyUsage, JobTrigger::Event, None, policy, work.now());
+        let run = JobRun::queued(organisation.id, JobKind::DailyUsage, JobTrigger::Event, None, policy, work.now());
         job_run::enqueue(work, run).await?;
         Ok(())
     }

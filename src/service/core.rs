@@ -1,6 +1,6 @@
 //! What every service stands on: the store, the clock, the bus, the keys; and the unit of work.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
@@ -16,6 +16,7 @@ use super::{ServiceError, alarm};
 use crate::bsp::Bsps;
 use crate::bus::{Bus, LocalBus};
 use crate::cache::{Cache, LocalCache};
+use crate::catalog::Catalog;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::event::{Fact, FactKind, Hint, NewEvent};
@@ -75,6 +76,20 @@ pub struct WebhookOptions {
     pub meta_verify_token: Option<SecretString>,
 }
 
+/// What is warmed for the first messages of a customer, and how long it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogOptions {
+    pub ttl: TimeDelta,
+    /// The ids of message templates by their names.
+    pub templates: BTreeMap<String, String>,
+}
+
+impl Default for CatalogOptions {
+    fn default() -> Self {
+        Self { ttl: TimeDelta::seconds(180), templates: BTreeMap::new() }
+    }
+}
+
 /// What a [`Core`] is made of.
 #[derive(Debug)]
 pub struct CoreParts {
@@ -89,6 +104,9 @@ pub struct CoreParts {
     pub invoicing: InvoicingOptions,
     pub ledger: LedgerOptions,
     pub webhooks: WebhookOptions,
+    /// `None`: no catalogue is set.
+    pub catalog: Option<Arc<dyn Catalog>>,
+    pub catalog_options: CatalogOptions,
     pub lease: Arc<dyn Lease>,
 }
 
@@ -107,6 +125,8 @@ impl CoreParts {
             invoicing: InvoicingOptions::default(),
             ledger: LedgerOptions::default(),
             webhooks: WebhookOptions::default(),
+            catalog: None,
+            catalog_options: CatalogOptions::default(),
             lease: Arc::new(OneNode),
         }
     }
@@ -187,6 +207,15 @@ impl Core {
 
     pub(crate) fn webhooks(&self) -> &WebhookOptions {
         &self.parts.webhooks
+    }
+
+    /// `None`: no catalogue is set.
+    pub(crate) fn catalog(&self) -> Option<&dyn Catalog> {
+        self.parts.catalog.as_deref()
+    }
+
+    pub(crate) fn catalog_options(&self) -> &CatalogOptions {
+        &self.parts.catalog_options
     }
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {

@@ -12,6 +12,7 @@ pub mod allowance;
 pub mod audit;
 mod caller;
 pub mod campaign;
+pub mod catalog;
 pub mod channel;
 mod core;
 mod credential;
@@ -43,12 +44,15 @@ mod standing;
 pub mod usage;
 pub mod wake;
 pub mod webhook;
+mod welcome;
 
 use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions, WebhookOptions};
+pub use self::core::{
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions, WebhookOptions,
+};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -68,6 +72,7 @@ pub struct Services {
     pub allowance: allowance::AllowanceService,
     pub customer: customer::CustomerService,
     pub campaign: campaign::CampaignService,
+    pub catalog: catalog::CatalogService,
     pub schedule: schedule::ScheduleService,
     pub snapshot: snapshot::SnapshotService,
     pub job_run: job_run::JobRunService,
@@ -103,6 +108,7 @@ impl Services {
             allowance: allowance::AllowanceService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
             campaign: campaign::CampaignService::new(Arc::clone(core)),
+            catalog: catalog::CatalogService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
             snapshot: snapshot::SnapshotService::new(Arc::clone(core)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),

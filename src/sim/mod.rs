@@ -1,6 +1,7 @@
-//! A stand-in for Gupshup and the Graph API on loopback, with faults on demand, a sender of their webhooks and a receiver of ours; for the demo and the tests.
+//! A stand-in for Gupshup, the Graph API and the merchants' catalogue on loopback, with faults on demand, a sender of their webhooks and a receiver of ours; for the demo and the tests.
 
 mod answer;
+mod catalog;
 mod courier;
 mod fault;
 mod graph;
@@ -24,6 +25,7 @@ use url::Url;
 use crate::domain::clock::SharedClock;
 use crate::domain::money::Money;
 
+pub use catalog::{CatalogFault, SimCatalog, SimMerchant};
 pub use courier::{Courier, CourierError, SimSender};
 pub use fault::{EmptyShape, Fault, Often};
 pub use ledger::{SimAccount, SimDay, SimLine};
@@ -35,6 +37,7 @@ pub use state::SeenRequest;
 #[derive(Debug)]
 pub struct Sim {
     state: Arc<state::State>,
+    catalog: SimCatalog,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -46,8 +49,10 @@ impl Sim {
     pub fn start(seed: u64, clock: SharedClock) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
+        let catalog = SimCatalog::new(at(address, "/catalog"), SharedClock::clone(&clock));
         let state = Arc::new(state::State::new(seed, clock));
         let shared = web::Data::from(state.clone());
+        let merchants = web::Data::new(catalog.clone());
         let (stop, stopped) = oneshot::channel();
         let (started, is_started) = mpsc::channel();
         let serve = move || {
@@ -55,6 +60,8 @@ impl Sim {
                 let app = move || {
                     App::new()
                         .app_data(shared.clone())
+                        .app_data(merchants.clone())
+                        .route("/catalog/merchants/{merchant}/{part}", web::get().to(catalog::part))
                         .route("/partner/app/{app}/usage", web::get().to(gupshup::usage))
                         .route("/{version}/{waba}", web::get().to(graph::node))
                         .route("/{version}/{waba}/{field}", web::get().to(graph::edge))
@@ -82,23 +89,22 @@ impl Sim {
         };
         let thread = thread::Builder::new().name("sim".to_owned()).spawn(serve)?;
         is_started.recv().map_err(io::Error::other)??;
-        Ok(Self { state, address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { state, catalog, address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// What to set as Gupshup's address.
-    ///
-    /// # Panics
-    /// Never: a socket address makes a URL.
     pub fn gupshup_url(&self) -> Url {
-        Url::parse(&format!("http://{}", self.address)).expect("a socket address makes a URL")
+        at(self.address, "")
     }
 
     /// What to set as Interakt's address.
-    ///
-    /// # Panics
-    /// Never: a socket address makes a URL.
     pub fn interakt_url(&self) -> Url {
-        Url::parse(&format!("http://{}/v23.0", self.address)).expect("a socket address makes a URL")
+        at(self.address, "/v23.0")
+    }
+
+    /// The merchants' catalogue.
+    pub const fn catalog(&self) -> &SimCatalog {
+        &self.catalog
     }
 
     /// Opens an account, with usage made up for every day until now. One of the same id is replaced.
@@ -181,6 +187,11 @@ impl Drop for Sim {
     fn drop(&mut self) {
         drop(self.stop.take());
     }
+}
+
+/// The address of a path.
+fn at(address: SocketAddr, path: &str) -> Url {
+    Url::parse(&format!("http://{address}{path}")).expect("a socket address makes a URL")
 }
 
 /// What a made-up day of an account cost in all; `None` beyond 64 bits.

@@ -118,6 +118,10 @@ const SCHEDULES: &[Case] = &[
 ];
 
 const RUNS: &[Case] = &[
+    (r#"startWelcomeBootstrap(organisationId: "$channel", customerPhone: "+919800000001") { id }"#, "organisationId"),
+    (r#"startWelcomeBootstrap(customerPhone: "+919800000001") { id }"#, "organisationId"),
+    (r#"startWelcomeBootstrap(organisationId: "$org", customerPhone: "") { id }"#, "customerPhone"),
+    (r#"startWelcomeBootstrap(organisationId: "$org", customerPhone: "call me") { id }"#, "customerPhone"),
     (r#"triggerJob(organisationId: "$channel", kind: DAILY_USAGE) { id }"#, "organisationId"),
     (r#"triggerJob(organisationId: "$org", kind: BACKFILL) { id }"#, "kind"),
     (r#"triggerDailyUsage(organisationId: "$run") { id }"#, "organisationId"),

@@ -5,12 +5,15 @@
 mod support;
 
 mod activity;
+mod allowance;
 mod backfill;
 mod bad_input;
+mod bootstrap;
 mod bsp_fault;
 mod cache;
 mod campaign;
 mod cancel;
+mod catalog;
 mod cdr;
 mod credit;
 mod current_period;
@@ -38,6 +41,7 @@ mod plan_change;
 mod price;
 mod readme;
 mod recorder;
+mod reservation;
 mod retention;
 mod revised_day;
 mod revoked_token;

@@ -5,6 +5,7 @@
 
 pub mod analytics;
 pub mod cache;
+pub mod catalog;
 pub mod database;
 pub mod graphiql;
 pub mod hook;
@@ -106,6 +107,9 @@ impl Setup {
             ("BSP_PER_SECOND".to_owned(), "10000".to_owned()),
             ("HERD_WINDOW_SECONDS".to_owned(), "0".to_owned()),
             ("BSP_TIMEOUT_SECONDS".to_owned(), "2".to_owned()),
+            ("CATALOG_API_BASE".to_owned(), sim.catalog().url().to_string()),
+            ("CATALOG_API_KEY".to_owned(), sim.catalog().key().to_owned()),
+            ("CATALOG_TIMEOUT_SECONDS".to_owned(), "60".to_owned()),
         ]);
         settings.extend(self.settings);
         let client = reqwest::Client::new();

@@ -98,6 +98,7 @@ impl FakeWork {
             schedule_id: None,
             kind: JobKind::DailyUsage,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Queued,
             scheduled_for,
@@ -109,6 +110,7 @@ impl FakeWork {
             error: None,
             range: None,
             progress: None,
+            bootstrap: None,
             cancel_requested: false,
         };
         self.state().runs.insert(id, run);

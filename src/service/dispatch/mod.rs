@@ -95,13 +95,13 @@ impl DispatchService {
         let mut work = self.begin(epoch).await?;
         let ids: Vec<_> = finished.iter().map(|finished| finished.run.id).collect();
         let mut current = store::job_run::find_many(work.tx(), &ids).await?;
-        let policy = self.core.scheduling().retry;
         let now = work.now();
         let mut settled = Vec::with_capacity(finished.len());
         for finished in finished {
             // The row knows more than the claim: its progress, and whether somebody wants it cancelled.
             let Some(at) = current.iter().position(|run| run.id == finished.run.id) else { continue };
             let run = current.swap_remove(at);
+            let policy = self.jobs.retry(run.kind, &self.core.scheduling().retry);
             let run = settle(run, finished.verdict.clone(), now, &policy, rand::rng().random());
             work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run.clone()) });
             settled.push(run);

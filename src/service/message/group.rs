@@ -6,10 +6,10 @@ use super::{contact, conversation};
 use crate::domain::id::OrganisationId;
 use crate::domain::message::Outcome;
 use crate::domain::message::rollup::Deltas;
-use crate::service::Core;
 use crate::service::core::UnitOfWork;
 use crate::service::lane::{self, Answer, Failure};
 use crate::service::ledger::{self, Entered, Window};
+use crate::service::{Core, welcome};
 use crate::store;
 
 impl lane::Batch for Batch {
@@ -75,7 +75,12 @@ async fn take_in(core: &Core, batches: &[Batch], usage: Usage) -> Result<Vec<Ans
     store::activity::note(work.tx(), &intake.spans()).await?;
     let (channels, dates) = (intake.channels(), intake.dates());
     tell(&mut work, &deltas, channels, dates);
+    let newcomers = intake.newcomers(work.now());
+    let welcomed = welcome::welcome(core, &mut work, &newcomers).await.map_err(Failure::Other)?;
     work.commit().await?;
+    for organisation in welcomed {
+        core.wake(organisation);
+    }
     Ok(intake.answers())
 }
 
