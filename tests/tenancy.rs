@@ -48,10 +48,13 @@ impl Neighbours {
             { externalId: \"diwali\", name: \"Diwali\", state: ACTIVE, recipients: 1 }]) { id } }";
         let campaign = world.ask(query, json!({ "id": other })).await["upsertCampaigns"][0]["id"].take();
         let query = "mutation($id: ID!) { recordUsage(organisationId: $id, records: [
-            { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" }]) { record { id } } }";
+            { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" },
+            { kind: SOCIAL, resourceType: \"message\", resourceId: \"unpriced\" }]) { record { id } } }";
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
+        let query = "query($id: ID!) { organisation(id: $id) { alerts { nodes { id } } } }";
+        let alert = world.ask(query, json!({ "id": other })).await["organisation"]["alerts"]["nodes"][0]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record, campaign].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, record, campaign, alert].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],

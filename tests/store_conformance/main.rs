@@ -11,6 +11,7 @@ mod harness;
 mod sample;
 
 mod account_usage;
+mod alert;
 mod audit;
 mod call_detail;
 mod campaign;

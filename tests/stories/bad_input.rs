@@ -335,6 +335,17 @@ const CAMPAIGNS: &[Case] = &[
     (r#"invalidateCache(organisationId: "$channel")"#, "organisationId"),
 ];
 
+const ALERTS: &[Case] = &[
+    (r#"setAlerts(organisationId: "$channel", thresholds: [80]) { thresholds }"#, "organisationId"),
+    (r#"setAlerts(organisationId: "$org", thresholds: []) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [0]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [80, 1001]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [80, 90, 80]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [1,2,3,4,5,6,7,8,9,10,11]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "0") { thresholds }"#, "monthlyBudget"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "much") { thresholds }"#, "monthlyBudget"),
+];
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -351,9 +362,21 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.folder()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
-            .concat()
+    for (asked, field) in [
+        ORGANISATIONS,
+        CHANNELS,
+        TOKENS,
+        SCHEDULES,
+        RUNS,
+        LEDGER,
+        RECORDERS,
+        PRICES,
+        INVOICES,
+        SNAPSHOTS,
+        CAMPAIGNS,
+        ALERTS,
+    ]
+    .concat()
     {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
@@ -378,11 +401,23 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> =
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
-            .concat()
-            .into_iter()
-            .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
-            .collect();
+    let asked: BTreeSet<String> = [
+        ORGANISATIONS,
+        CHANNELS,
+        TOKENS,
+        SCHEDULES,
+        RUNS,
+        LEDGER,
+        RECORDERS,
+        PRICES,
+        INVOICES,
+        SNAPSHOTS,
+        CAMPAIGNS,
+        ALERTS,
+    ]
+    .concat()
+    .into_iter()
+    .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
+    .collect();
     assert_eq!(asked, mutations);
 }

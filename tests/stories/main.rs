@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alert;
 mod backfill;
 mod bad_input;
 mod bsp_fault;
@@ -19,6 +20,7 @@ mod downtime;
 mod drain;
 mod expired_token;
 mod failing_channel;
+mod forecast;
 mod gupshup_webhook;
 mod interakt;
 mod invoice;
