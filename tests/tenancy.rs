@@ -48,7 +48,8 @@ impl Neighbours {
             { externalId: \"diwali\", name: \"Diwali\", state: ACTIVE, recipients: 1 }]) { id } }";
         let campaign = world.ask(query, json!({ "id": other })).await["upsertCampaigns"][0]["id"].take();
         let query = "mutation($id: ID!) { recordUsage(organisationId: $id, records: [
-            { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" }]) { record { id } } }";
+            { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" },
+            { kind: SOCIAL, resourceType: \"message\", resourceId: \"unpriced\" }]) { record { id } } }";
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
         // A part of the allowances of both, of which the channel has one of its own.
         let query =
@@ -59,8 +60,11 @@ impl Neighbours {
         // A name that leads nowhere, for ever (RFC 2606).
         let query = "mutation($id: ID!) { createWebhookEndpoint(organisationId: $id, url: \"https://hooks.invalid/\") { endpoint { id } } }";
         let hook = world.ask(query, json!({ "id": other })).await["createWebhookEndpoint"]["endpoint"]["id"].take();
+        let query = "query($id: ID!) { organisation(id: $id) { alerts { nodes { id } } } }";
+        let alert = world.ask(query, json!({ "id": other })).await["organisation"]["alerts"]["nodes"][0]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record, campaign, held, hook].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign
+            .extend([customer, record, campaign, held, hook, alert].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],

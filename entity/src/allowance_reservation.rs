@@ -19,6 +19,9 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When an open one expires, or a committed one lapses.
     pub due_at: Option<DateTimeUtc>,
+    /// What the counters had recorded when it began to be held in them, and took the place of nothing.
+    pub day_mark_micros: i64,
+    pub month_mark_micros: i64,
     pub day_upto_micros: Option<i64>,
     pub month_upto_micros: Option<i64>,
     pub created_at: DateTimeUtc,

@@ -69,6 +69,9 @@ async fn create_reservations(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(timestamp_with_time_zone("expires_at"))
         // When something is to be done with it: an open one expires, a committed one lapses.
         .col(timestamp_with_time_zone_null("due_at"))
+        // What the counters had recorded when it began to be held in them, and took the place of nothing.
+        .col(big_integer("day_mark_micros"))
+        .col(big_integer("month_mark_micros"))
         // Up to where the counters have to settle until what was committed with it is recorded.
         .col(big_integer_null("day_upto_micros"))
         .col(big_integer_null("month_upto_micros"))

@@ -290,8 +290,8 @@ impl AllowanceMutation {
         Ok(Reservation(service.reserve(access.caller, organisation, channel, quantity, ttl).await?))
     }
 
-    /// Counts what was reserved as used, on the present day. Say it before you use it: what is recorded after takes its place, and what is
-    /// not recorded within a day is given back. Said twice it is done once; what expired or was released is a `CONFLICT`. Needs the scope
+    /// Counts what was reserved as used, on the present day. What was recorded since it was reserved, and what is recorded later, takes its
+    /// place; what is not recorded within a day is given back. Said twice it is done once; what expired or was released is a `CONFLICT`. Needs the scope
     /// RECORD.
     async fn commit_reservation(
         &self,

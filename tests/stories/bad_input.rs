@@ -388,10 +388,21 @@ const HOOKS: &[Case] = &[
     (r#"replayWebhookEndpoint(id: "whe_0192b7c0f0007000800000000000000a", after: "soon") { id }"#, "after"),
 ];
 
+const ALERTS: &[Case] = &[
+    (r#"setAlerts(organisationId: "$channel", thresholds: [80]) { thresholds }"#, "organisationId"),
+    (r#"setAlerts(organisationId: "$org", thresholds: []) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [0]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [80, 1001]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [80, 90, 80]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [1,2,3,4,5,6,7,8,9,10,11]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "0") { thresholds }"#, "monthlyBudget"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "much") { thresholds }"#, "monthlyBudget"),
+];
+
 /// All of them.
 fn cases() -> Vec<Case> {
     let first = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS];
-    [first.concat(), [CAMPAIGNS, ALLOWANCES, HOOKS].concat()].concat()
+    [first.concat(), [CAMPAIGNS, ALLOWANCES, HOOKS, ALERTS].concat()].concat()
 }
 
 /// A world with one of everything, and the names of its parts with their ids.

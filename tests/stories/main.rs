@@ -5,6 +5,7 @@
 mod support;
 
 mod activity;
+mod alert;
 mod allowance;
 mod backfill;
 mod bad_input;
@@ -23,6 +24,7 @@ mod downtime;
 mod drain;
 mod expired_token;
 mod failing_channel;
+mod forecast;
 mod gupshup_webhook;
 mod interakt;
 mod invoice;

@@ -9,6 +9,7 @@ use crate::domain::clock::Instant;
 use crate::domain::code::coded;
 use crate::domain::id::ReservationId;
 use crate::domain::money::Overflow;
+use crate::domain::period::Month;
 use crate::domain::quantity::Quantity;
 
 coded! {
@@ -38,6 +39,8 @@ pub struct Reservation {
     pub expires_at: Instant,
     /// When an open one expires or a committed one lapses; `None`: nothing more is to be done with it.
     pub due_at: Option<Instant>,
+    /// What its counters of the day and of the month had recorded when it began to be held in them, see [`Counter::mark`].
+    pub marks: (Quantity, Quantity),
     /// Of a committed one: up to where the counters of the day and of the month have to settle until it is recorded.
     pub upto: Option<(Quantity, Quantity)>,
     pub created_at: Instant,
@@ -77,6 +80,11 @@ impl Reservation {
                 self.state = ReservationState::Expired;
             }
         } else {
+            // A counter begins with nothing, and with it what is recorded while this is held.
+            self.marks.0 = Quantity::ZERO;
+            if Month::of(day) != Month::of(today) {
+                self.marks.1 = Quantity::ZERO;
+            }
             self.day = today;
         }
         Some(Lot { scope, state, day, is_due, quantity: self.quantity, count: 1, upto: self.upto })
@@ -173,21 +181,24 @@ impl Book {
     }
 
     /// Holds what a new reservation is of.
-    pub fn reserve(&mut self, reservation: &Reservation) -> Result<(), Overflow> {
+    pub fn reserve(&mut self, reservation: &mut Reservation) -> Result<(), Overflow> {
         let quantity = reservation.quantity;
+        let [day, month] = reservation.counters().map(|key| self.counter(key).mark());
+        reservation.marks = (day?, month?);
         self.change_both((reservation.scope, reservation.day), |counter| counter.reserve(quantity, 1))
     }
 
-    /// Counts an open reservation of the present day as used.
+    /// Counts an open reservation of the present day as used, and what was recorded while it was open as a part of that.
     pub fn commit(&mut self, reservation: &mut Reservation, now: Instant) -> Result<(), Overflow> {
         let quantity = reservation.quantity;
-        let [day, month] = CounterKey::both(reservation.scope, reservation.day).map(|key| {
+        let [day, month] = reservation.counters();
+        let mut commit = |key, mark| {
             self.change(key, |counter| {
                 counter.release(quantity, 1)?;
-                counter.commit(quantity)
+                counter.commit(quantity, mark)
             })
-        });
-        reservation.upto = Some((day?, month?));
+        };
+        reservation.upto = Some((commit(day, reservation.marks.0)?, commit(month, reservation.marks.1)?));
         reservation.state = ReservationState::Committed;
         reservation.due_at = Some(now + COMMIT_LAPSES_AFTER);
         Ok(())

@@ -1,7 +1,8 @@
 //! One counter: what was used of a period, what is held, and what was promised and is not recorded yet.
 //!
-//! What is committed counts as used until the ledger's records take its place, first come first served: it does not matter whose
-//! records they are, for the sum is the same. What no record came for within a day counts no more, so that sending that failed is given back.
+//! What is committed counts as used until the ledger's records take its place, those included that came since it was reserved; first come
+//! first served: it does not matter whose records they are, for the sum is the same. What no record came for within a day counts no more,
+//! so that sending that failed is given back.
 
 use chrono::TimeDelta;
 
@@ -64,9 +65,17 @@ impl Counter {
         Ok(())
     }
 
-    /// Counts a part as used before it is recorded; up to where has to be settled until it is.
-    pub fn commit(&mut self, quantity: Quantity) -> Result<Quantity, Overflow> {
+    /// What was recorded and took the place of nothing that was committed. How much more it is later is what was recorded since for those
+    /// who commit later.
+    pub fn mark(&self) -> Result<Quantity, Overflow> {
+        self.used.checked_sub(self.settled).ok_or(Overflow)
+    }
+
+    /// Counts a part as used before it is recorded, but for what was recorded since `mark`; up to where has to be settled until it is.
+    pub fn commit(&mut self, quantity: Quantity, mark: Quantity) -> Result<Quantity, Overflow> {
+        let recorded = self.mark()?.checked_sub(mark).ok_or(Overflow)?.clamp(Quantity::ZERO, quantity);
         self.committed = self.committed.checked_add(quantity).ok_or(Overflow)?;
+        self.settled = self.settled.checked_add(recorded).ok_or(Overflow)?;
         Ok(self.committed)
     }
 
@@ -109,7 +118,7 @@ mod tests {
                         counter.record(units(count)).unwrap();
                         recorded += count;
                     }
-                    Step::Commit(count) => last = counter.commit(units(count)).unwrap(),
+                    Step::Commit(count) => last = counter.commit(units(count), counter.mark().unwrap()).unwrap(),
                 }
                 prop_assert!(counter.settled <= counter.committed);
                 prop_assert!(counter.spent().unwrap() >= units(recorded));
@@ -119,25 +128,46 @@ mod tests {
         }
 
         #[test]
-        fn what_is_recorded_after_its_commit_is_counted_once(counts in prop::collection::vec(1..1_000_i64, 1..30)) {
+        fn what_is_recorded_before_and_after_its_commit_is_counted_once(
+            counts in prop::collection::vec(1..1_000_i64, 1..30),
+            committed_at in 0..30_usize,
+            earlier in 0..1_000_i64,
+        ) {
             let mut counter = Counter::default();
+            counter.record(units(earlier)).unwrap();
             let whole: i64 = counts.iter().sum();
+            let mark = counter.mark().unwrap();
             counter.reserve(units(whole), 1).unwrap();
-            counter.release(units(whole), 1).unwrap();
-            counter.commit(units(whole)).unwrap();
-            for count in counts {
-                counter.record(units(count)).unwrap();
-                prop_assert_eq!(counter.taken().unwrap(), units(whole));
+            let committed_at = committed_at % counts.len();
+            for (place, count) in counts.iter().enumerate() {
+                if place == committed_at {
+                    counter.release(units(whole), 1).unwrap();
+                    counter.commit(units(whole), mark).unwrap();
+                }
+                counter.record(units(*count)).unwrap();
+                if place >= committed_at {
+                    prop_assert_eq!(counter.taken().unwrap(), units(earlier + whole));
+                }
             }
             prop_assert_eq!(counter.pending().unwrap(), Quantity::ZERO);
+        }
+
+        #[test]
+        fn no_record_takes_the_place_of_two(records in 0..100_i64, first in 1..100_i64, second in 1..100_i64) {
+            let mut counter = Counter::default();
+            let marks = [counter.mark().unwrap(); 2];
+            counter.record(units(records)).unwrap();
+            counter.commit(units(first), marks[0]).unwrap();
+            counter.commit(units(second), marks[1]).unwrap();
+            prop_assert_eq!(counter.spent().unwrap(), units(records.max(first + second)));
         }
     }
 
     #[test]
     fn what_lapses_is_given_back_and_no_more() {
         let mut counter = Counter::default();
-        let first = counter.commit(units(100)).unwrap();
-        counter.commit(units(50)).unwrap();
+        let first = counter.commit(units(100), Quantity::ZERO).unwrap();
+        counter.commit(units(50), Quantity::ZERO).unwrap();
         counter.record(units(30)).unwrap();
         assert_eq!(counter.spent().unwrap(), units(150));
         counter.lapse(first);

@@ -41,6 +41,7 @@ fn reservation(quantity: i64, day: &str, expires_at: &str) -> Reservation {
         day: day.parse().unwrap(),
         expires_at: at(expires_at),
         due_at: Some(at(expires_at)),
+        marks: (Quantity::ZERO, Quantity::ZERO),
         upto: None,
         created_at: at(NOON),
     }
@@ -128,7 +129,7 @@ fn what_is_open_at_midnight_is_held_of_the_new_day() {
     let today = "2026-06-06".parse().unwrap();
     let mut book = Book::default();
     let mut held = reservation(40, "2026-06-05", "2026-06-05T16:30:00Z");
-    book.reserve(&held).unwrap();
+    book.reserve(&mut held).unwrap();
     let lot = held.age(at("2026-06-05T16:10:00Z"), today).unwrap();
     book.pass(&lot, today).unwrap();
     let [day, month] = CounterKey::both(scope(), today);
@@ -178,8 +179,8 @@ proptest! {
             {
                 let expires_at = now + chrono::TimeDelta::hours(3);
                 let due_at = Some(expires_at);
-                let new = Reservation { expires_at, due_at, day: today, ..reservation(count, "2026-06-05", NOON) };
-                book.reserve(&new).unwrap();
+                let mut new = Reservation { expires_at, due_at, day: today, ..reservation(count, "2026-06-05", NOON) };
+                book.reserve(&mut new).unwrap();
                 all.push(new);
             }
             let count = all.len().max(1);

@@ -230,11 +230,12 @@ impl Desk {
             day: rule.zone.date(now),
             expires_at,
             due_at: Some(expires_at),
+            marks: (Quantity::ZERO, Quantity::ZERO),
             upto: None,
             created_at: now,
         });
-        let held: Vec<_> = held.collect();
-        for reservation in &held {
+        let mut held: Vec<_> = held.collect();
+        for reservation in &mut held {
             self.book.reserve(reservation)?;
         }
         self.reservations.insert(id, held);

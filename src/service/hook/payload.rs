@@ -130,6 +130,8 @@ mod tests {
             range: DateRange::new("2026-06-01".parse().unwrap(), "2026-06-04".parse().unwrap()),
             progress: Some(Progress { done: 1, total: 4 }),
             cancel_requested: false,
+            customer_id: None,
+            bootstrap: None,
         };
         let (_, body) = sent(Fact::JobRunChanged { run: Box::new(run.clone()) });
         let at = "2026-06-05T06:00:00.123Z";

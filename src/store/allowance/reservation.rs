@@ -30,6 +30,8 @@ pub async fn put(tx: &Transaction, reservations: &[Reservation]) -> Result<(), S
         Column::State,
         Column::Day,
         Column::DueAt,
+        Column::DayMarkMicros,
+        Column::MonthMarkMicros,
         Column::DayUptoMicros,
         Column::MonthUptoMicros,
     ]);
@@ -158,6 +160,8 @@ fn to_row(reservation: &Reservation) -> Model {
         day: reservation.day,
         expires_at: reservation.expires_at,
         due_at: reservation.due_at,
+        day_mark_micros: reservation.marks.0.micros(),
+        month_mark_micros: reservation.marks.1.micros(),
         day_upto_micros: day_upto,
         month_upto_micros: month_upto,
         created_at: reservation.created_at,
@@ -174,6 +178,7 @@ fn from_row(row: &Model) -> Result<Reservation, StoreError> {
         day: row.day,
         expires_at: row.expires_at,
         due_at: row.due_at,
+        marks: (Quantity::from_micros(row.day_mark_micros), Quantity::from_micros(row.month_mark_micros)),
         upto: read_upto((row.day_upto_micros, row.month_upto_micros)),
         created_at: row.created_at,
     })
