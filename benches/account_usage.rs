@@ -141,7 +141,6 @@ impl Bench {
             lease: Arc::new(OneNode),
             scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
             ledger: wabacus::service::LedgerOptions::default(),
-            hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
             webhooks: wabacus::service::WebhookOptions::default(),
             catalog: None,
             catalog_options: CatalogOptions::default(),

@@ -82,7 +82,6 @@ fn core(store: Store, clock: &ManualClock) -> Arc<Core> {
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
         invoicing: InvoicingOptions::default(),
         ledger: LedgerOptions::default(),
-        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         webhooks: WebhookOptions::default(),
         catalog: None,
         catalog_options: CatalogOptions::default(),

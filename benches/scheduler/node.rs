@@ -106,7 +106,6 @@ fn dispatch(store: Store, clock: &ManualClock, job: EmptyJob) -> DispatchService
         lease: Arc::new(OneNode),
         scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
         ledger: wabacus::service::LedgerOptions::default(),
-        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         webhooks: wabacus::service::WebhookOptions::default(),
         catalog: None,
         catalog_options: CatalogOptions::default(),

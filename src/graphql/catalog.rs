@@ -44,8 +44,8 @@ impl Catalog {
 
 impl Catalog {
     async fn shelf(&self, ctx: &Context<'_>, part: CatalogPart) -> Result<Option<CatalogList>> {
-        let shelf = access::services(ctx)?.catalog.shelf(&self.0, part).await?;
-        Ok(shelf.map(CatalogList))
+        let found = access::services(ctx)?.catalog.shelf(&self.0, part).await?;
+        Ok(found.map(CatalogList))
     }
 }
 

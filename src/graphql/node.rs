@@ -94,9 +94,10 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             let found = audit_entry(services, id).await?;
             found.map(|found| Node::from(AuditEntry(found))).ok_or_else(|| Fault::not_found("audit entry"))
         }
-        // A payload is reached through the day that was taken from it.
-        AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
-        AnyId::ReservationId(_) => Err(Fault::not_found("node")),
+        // A payload is reached through the day that was taken from it, a try at sending through its endpoint.
+        AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) | AnyId::ReservationId(_) | AnyId::AttemptId(_) => {
+            Err(Fault::not_found("node"))
+        }
         AnyId::AlertId(id) => {
             let found = services.alert.find(id).await?;
             access.seen("alert", found, |found| found.about.organisation_id).map(Alert).map(Node::from)
@@ -105,8 +106,6 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             let found = services.hook.find(id).await?;
             access.seen("webhook endpoint", found, |found| found.organisation_id).map(WebhookEndpoint).map(Node::from)
         }
-        // A try is reached through its endpoint.
-        AnyId::AttemptId(_) => Err(Fault::not_found("node")),
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
             access.seen("customer", found, |found| found.organisation_id).map(Customer).map(Node::from)

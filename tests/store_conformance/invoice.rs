@@ -108,7 +108,6 @@ fn process(store: Store) -> (Arc<Core>, InvoiceService) {
         scheduling: SchedulingOptions::default(),
         invoicing: InvoicingOptions::default(),
         ledger: LedgerOptions::default(),
-        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         webhooks: WebhookOptions::default(),
         catalog: None,
         catalog_options: CatalogOptions::default(),

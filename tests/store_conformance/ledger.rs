@@ -62,7 +62,6 @@ pub(crate) fn core(store: Store) -> Arc<Core> {
         keys: MasterKeys::ephemeral(),
         scheduling: SchedulingOptions::default(),
         ledger: LedgerOptions::default(),
-        hooks: wabacus::hook::Hooks::new(wabacus::hook::Options::default()),
         webhooks: WebhookOptions::default(),
         catalog: None,
         catalog_options: CatalogOptions::default(),

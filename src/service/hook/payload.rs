@@ -118,6 +118,7 @@ mod tests {
             schedule_id: None,
             kind: JobKind::Backfill,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Retrying,
             scheduled_for: now(),
