@@ -1,5 +1,10 @@
 //! The merchant's catalogue as the first messages of a customer need it, and the bootstrap that warms it.
 
+#![expect(
+    clippy::unused_async,
+    reason = "a resolver is asynchronous to its caller, whether it waits for something or not"
+)]
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::access;

@@ -130,6 +130,7 @@ mod tests {
             error: Some("HTTP 500".to_owned()),
             range: DateRange::new("2026-06-01".parse().unwrap(), "2026-06-04".parse().unwrap()),
             progress: Some(Progress { done: 1, total: 4 }),
+            bootstrap: None,
             cancel_requested: false,
         };
         let (_, body) = sent(Fact::JobRunChanged { run: Box::new(run.clone()) });
