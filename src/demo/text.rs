@@ -64,6 +64,40 @@ const MESSAGES: &str = r"4. What came of our messages? (an organisation's token)
     }
   }";
 
+/// What to ask about limits, the catalogue, and all organisations.
+const LIMITS: &str = r"5. How much is left, where does it lead, and what should somebody know? (an organisation's token)
+
+  {
+    organisation {
+      allowance { dailyLimit dailyUsed dailyReserved dailyRemaining monthlyLimit monthlyUsed monthlyRemaining overage policy dailyResetsAt }
+      forecast { kind percent percentAtEnd reachesLimitOn text }
+      alerts(first: 5) { nodes { kind state open threshold used limit message } }
+      webhookEndpoints { url eventTypes state pending }
+    }
+  }
+
+6. What do the first messages of a customer need? (an organisation's token): asked once, kept for three minutes
+
+  {
+    organisation {
+      catalog {
+        unavailable categories { hit fetchedAt items { id name } } branches { hit items { id name data } } templates { name id }
+      }
+      jobRuns(first: 3, kind: WELCOME_BOOTSTRAP) {
+        nodes { trigger state attempt error customer { phone } bootstrap { categories branches templates milliseconds } }
+      }
+    }
+  }
+
+7. Who are they all? (the admin token): by number, 20 a page
+
+  {
+    organisations(limit: 20, offset: 0) {
+      totalCount
+      nodes { name plan { name } allowance { dailyUsed dailyLimit monthlyUsed monthlyLimit policy } alerts(first: 1, open: true) { nodes { message } } }
+    }
+  }";
+
 /// What to ask of the first organisation.
 fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
@@ -124,38 +158,7 @@ fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
 
 {MESSAGES}
 
-5. How much is left, where does it lead, and what should somebody know? (an organisation's token)
-
-  {{
-    organisation {{
-      allowance {{ dailyLimit dailyUsed dailyReserved dailyRemaining monthlyLimit monthlyUsed monthlyRemaining overage policy dailyResetsAt }}
-      forecast {{ kind percent percentAtEnd reachesLimitOn text }}
-      alerts(first: 5) {{ nodes {{ kind state open threshold used limit message }} }}
-      webhookEndpoints {{ url eventTypes state pending }}
-    }}
-  }}
-
-6. What do the first messages of a customer need? (an organisation's token): asked once, kept for three minutes
-
-  {{
-    organisation {{
-      catalog {{
-        unavailable categories {{ hit fetchedAt items {{ id name }} }} branches {{ hit items {{ id name data }} }} templates {{ name id }}
-      }}
-      jobRuns(first: 3, kind: WELCOME_BOOTSTRAP) {{
-        nodes {{ trigger state attempt error customer {{ phone }} bootstrap {{ categories branches templates milliseconds }} }}
-      }}
-    }}
-  }}
-
-7. Who are they all? (the admin token): by number, 20 a page
-
-  {{
-    organisations(limit: 20, offset: 0) {{
-      totalCount
-      nodes {{ name plan {{ name }} allowance {{ dailyUsed dailyLimit monthlyUsed monthlyLimit policy }} alerts(first: 1, open: true) {{ nodes {{ message }} }} }}
-    }}
-  }}
+{LIMITS}
 
 8. How are the jobs? (the admin token)
 

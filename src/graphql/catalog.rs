@@ -1,5 +1,10 @@
 //! The merchant's catalogue as the first messages of a customer need it, and the bootstrap that warms it.
 
+#![expect(
+    clippy::unused_async,
+    reason = "a resolver is asynchronous to its caller, whether it waits for something or not"
+)]
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::access;
@@ -44,8 +49,8 @@ impl Catalog {
 
 impl Catalog {
     async fn shelf(&self, ctx: &Context<'_>, part: CatalogPart) -> Result<Option<CatalogList>> {
-        let shelf = access::services(ctx)?.catalog.shelf(&self.0, part).await?;
-        Ok(shelf.map(CatalogList))
+        let found = access::services(ctx)?.catalog.shelf(&self.0, part).await?;
+        Ok(found.map(CatalogList))
     }
 }
 

@@ -131,13 +131,13 @@ impl JobRun {
         self.0.subject.map(Into::into)
     }
 
-    /// Whom a WELCOME_BOOTSTRAP is for; null of every other kind.
+    /// Whom a `WELCOME_BOOTSTRAP` is for; null of every other kind.
     async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Customer>> {
         let id = self.0.customer_id?;
         Some(loader::customer(ctx, id).await.map(Customer))
     }
 
-    /// What a WELCOME_BOOTSTRAP has warmed; null of every other kind, and of one that has not begun.
+    /// What a `WELCOME_BOOTSTRAP` has warmed; null of every other kind, and of one that has not begun.
     async fn bootstrap(&self) -> Option<Result<Bootstrap>> {
         self.0.bootstrap.map(TryInto::try_into)
     }

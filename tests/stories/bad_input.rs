@@ -340,6 +340,9 @@ const CAMPAIGNS: &[Case] = &[
 ];
 
 const ALLOWANCES: &[Case] = &[
+    (r#"setAlerts(organisationId: "$channel") { thresholds }"#, "organisationId"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [0]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "-1") { thresholds }"#, "monthlyBudget"),
     (r#"setAllowance(organisationId: "$channel") { overage }"#, "organisationId"),
     (r#"setAllowance(organisationId: "$org", dailyLimit: -1) { overage }"#, "dailyLimit"),
     (r#"setAllowance(organisationId: "$org", monthlyLimit: -1) { overage }"#, "monthlyLimit"),

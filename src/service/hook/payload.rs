@@ -118,6 +118,7 @@ mod tests {
             schedule_id: None,
             kind: JobKind::Backfill,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Retrying,
             scheduled_for: now(),
@@ -129,9 +130,8 @@ mod tests {
             error: Some("HTTP 500".to_owned()),
             range: DateRange::new("2026-06-01".parse().unwrap(), "2026-06-04".parse().unwrap()),
             progress: Some(Progress { done: 1, total: 4 }),
-            cancel_requested: false,
-            customer_id: None,
             bootstrap: None,
+            cancel_requested: false,
         };
         let (_, body) = sent(Fact::JobRunChanged { run: Box::new(run.clone()) });
         let at = "2026-06-05T06:00:00.123Z";
