@@ -151,8 +151,7 @@ async fn attempts_are_listed_newest_first_and_deleted_oldest_first(database: &Da
         duration_ms: 15_000,
         at,
     };
-    let (old, young) = (attempt(ours, hour(0)), attempt(ours, hour(3)));
-    let mut test = attempt(ours, hour(1));
+    let (old, mut test, young) = (attempt(ours, hour(0)), attempt(ours, hour(1)), attempt(ours, hour(3)));
     (test.sequence, test.event_type, test.status_code, test.error) = (None, TEST.to_owned(), None, None);
     let foreign = attempt(theirs, hour(0));
     for attempt in [&old, &young, &test, &foreign] {
