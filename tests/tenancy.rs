@@ -53,8 +53,14 @@ impl Neighbours {
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
         let query = "query($id: ID!) { organisation(id: $id) { alerts { nodes { id } } } }";
         let alert = world.ask(query, json!({ "id": other })).await["organisation"]["alerts"]["nodes"][0]["id"].take();
+        // A part of the allowances of both, of which the channel has one of its own.
+        let query =
+            "mutation($id: ID!, $channel: ID!) { setAllowance(organisationId: $id, channelId: $channel) { overage } }";
+        world.ask(query, json!({ "id": other, "channel": channel })).await;
+        let query = "mutation($id: ID!) { reserveAllowance(channelId: $id, quantity: 1, ttlSeconds: 86400) { id } }";
+        let held = world.ask(query, json!({ "id": channel })).await["reserveAllowance"]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record, campaign, alert].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign.extend([customer, record, campaign, alert, held].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
@@ -248,6 +254,9 @@ const RECORDING: &[&str] = &[
     "Mutation.recordEmail",
     "Mutation.recordWhatsApp",
     "Mutation.recordLlmResponse",
+    "Mutation.reserveAllowance",
+    "Mutation.commitReservation",
+    "Mutation.releaseReservation",
 ];
 
 #[actix_web::test]

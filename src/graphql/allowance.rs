@@ -1,5 +1,10 @@
 //! Allowances: what may be used of them, parts that are held, and the mutation that says what they are.
 
+#![expect(
+    clippy::unused_async,
+    reason = "a resolver is asynchronous to its caller, whether it waits for something or not"
+)]
+
 use async_graphql::{Context, Enum, ID, MaybeUndefined, Object, SimpleObject, Subscription};
 use futures_util::future::ready;
 use futures_util::stream::{BoxStream, StreamExt as _};
@@ -251,8 +256,8 @@ impl AllowanceMutation {
         let id = OrganisationId::parse("organisationId", &organisation_id)?;
         let change = AllowanceChange {
             channel_id: channel_id.map(|id| ChannelId::parse("channelId", &id)).transpose()?,
-            daily_limit: said(&daily_limit),
-            monthly_limit: said(&monthly_limit),
+            daily_limit: said(daily_limit),
+            monthly_limit: said(monthly_limit),
             policy: policy.map(Into::into),
             grace_percent,
             kind: kind.map(Into::into),
@@ -313,11 +318,11 @@ impl AllowanceMutation {
 /// How long something is held where nobody says otherwise.
 const TTL_SECONDS: i32 = 60;
 
-fn said(limit: &MaybeUndefined<i32>) -> Said {
+fn said(limit: MaybeUndefined<i32>) -> Said {
     match limit {
         MaybeUndefined::Undefined => Said::Nothing,
         MaybeUndefined::Null => Said::Limit(None),
-        MaybeUndefined::Value(limit) => Said::Limit(Some(*limit)),
+        MaybeUndefined::Value(limit) => Said::Limit(Some(limit)),
     }
 }
 

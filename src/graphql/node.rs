@@ -93,8 +93,11 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             found.map(|found| Node::from(AuditEntry(found))).ok_or_else(|| Fault::not_found("audit entry"))
         }
         // A payload is reached through the day that was taken from it.
-        AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
-        AnyId::ReservationId(_) | AnyId::EndpointId(_) | AnyId::AttemptId(_) => Err(Fault::not_found("node")),
+        AnyId::RejectedUpdateId(_)
+        | AnyId::PayloadId(_)
+        | AnyId::ReservationId(_)
+        | AnyId::EndpointId(_)
+        | AnyId::AttemptId(_) => Err(Fault::not_found("node")),
         AnyId::AlertId(id) => {
             let found = services.alert.find(id).await?;
             access.seen("alert", found, |found| found.about.organisation_id).map(Alert).map(Node::from)

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entity::{invoice, price_list, rate, usage_customer_day, usage_hour, usage_period, usage_record};
+use entity::{
+    allowance_counter, invoice, price_list, rate, usage_customer_day, usage_hour, usage_period, usage_record,
+};
 use futures::future::join_all;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -151,6 +153,12 @@ async fn counters(database: &Database) -> (Sums, Sums) {
         let key = format!("customer {} {} {}", row.organisation_id, row.date, row.customer_id);
         add(&mut kept, key, [0, row.cost_nanos, row.records, 0]);
     }
+    for row in allowance_counter::Entity::find().all(db).await.unwrap() {
+        if row.channel_id.is_nil() {
+            let key = format!("allowance {} {} {}", row.organisation_id, row.period, row.start);
+            add(&mut kept, key, [row.used_micros, 0, 0, 0]);
+        }
+    }
     for row in all_records(database).await {
         let (counts, cost) = (i64::from(row.counts), row.cost_nanos.unwrap_or(0));
         let unpriced = if row.rate_id.is_none() { counts } else { 0 };
@@ -162,6 +170,11 @@ async fn counters(database: &Database) -> (Sums, Sums) {
         let usage_month = wabacus::domain::period::Month::of(day).first_day();
         let month = row.billing_month;
         add(&mut counted, format!("period {organisation} {month} {usage_month} {resource} {rate}"), values);
+        if row.kind == "WHATSAPP" && ["message", "free_message"].contains(&row.resource_type.as_str()) {
+            for (period, start) in [("DAY", day), ("MONTH", usage_month)] {
+                add(&mut counted, format!("allowance {organisation} {period} {start}"), [row.quantity_micros, 0, 0, 0]);
+            }
+        }
         if let Some(customer) = row.customer_id {
             add(&mut counted, format!("customer {organisation} {day} {customer}"), [0, cost, counts, 0]);
         }

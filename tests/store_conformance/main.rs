@@ -12,6 +12,7 @@ mod sample;
 
 mod account_usage;
 mod alert;
+mod allowance;
 mod audit;
 mod call_detail;
 mod campaign;

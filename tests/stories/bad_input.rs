@@ -346,6 +346,39 @@ const ALERTS: &[Case] = &[
     (r#"setAlerts(organisationId: "$org", monthlyBudget: "much") { thresholds }"#, "monthlyBudget"),
 ];
 
+const ALLOWANCES: &[Case] = &[
+    (r#"setAllowance(organisationId: "$channel") { overage }"#, "organisationId"),
+    (r#"setAllowance(organisationId: "$org", dailyLimit: -1) { overage }"#, "dailyLimit"),
+    (r#"setAllowance(organisationId: "$org", monthlyLimit: -1) { overage }"#, "monthlyLimit"),
+    (r#"setAllowance(organisationId: "$org", gracePercent: 101) { overage }"#, "gracePercent"),
+    (r#"setAllowance(organisationId: "$org", gracePercent: -1) { overage }"#, "gracePercent"),
+    (r#"setAllowance(organisationId: "$org", resourceType: "Text Message") { overage }"#, "resourceType"),
+    (r#"setAllowance(organisationId: "$org", usePlanLimits: true, dailyLimit: 5) { overage }"#, "usePlanLimits"),
+    (r#"setAllowance(organisationId: "$org", usePlanLimits: true, monthlyLimit: null) { overage }"#, "usePlanLimits"),
+    (
+        r#"setAllowance(organisationId: "$org", channelId: "$channel", usePlanLimits: true) { overage }"#,
+        "usePlanLimits",
+    ),
+    (r#"setAllowance(organisationId: "$org", channelId: "$channel", kind: SMS) { overage }"#, "kind"),
+    (r#"setAllowance(organisationId: "$org", channelId: "$org") { overage }"#, "channelId"),
+    (r#"reserveAllowance(organisationId: "$channel", quantity: 1) { id }"#, "organisationId"),
+    ("reserveAllowance(quantity: 1) { id }", "organisationId"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 0) { id }"#, "quantity"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 10000001) { id }"#, "quantity"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, ttlSeconds: 0) { id }"#, "ttlSeconds"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, ttlSeconds: 86401) { id }"#, "ttlSeconds"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, channelId: "$org") { id }"#, "channelId"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, channelId: "$channel") { id }"#, "channelId"),
+    (r#"commitReservation(id: "$org") { overage }"#, "id"),
+    (r#"releaseReservation(id: "$channel") { overage }"#, "id"),
+];
+
+/// All of them.
+fn cases() -> Vec<Case> {
+    let first = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS];
+    [first.concat(), [CAMPAIGNS, ALLOWANCES, ALERTS].concat()].concat()
+}
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -362,22 +395,7 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.folder()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in [
-        ORGANISATIONS,
-        CHANNELS,
-        TOKENS,
-        SCHEDULES,
-        RUNS,
-        LEDGER,
-        RECORDERS,
-        PRICES,
-        INVOICES,
-        SNAPSHOTS,
-        CAMPAIGNS,
-        ALERTS,
-    ]
-    .concat()
-    {
+    for (asked, field) in cases() {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
         let extensions = &answer["errors"][0]["extensions"];
@@ -401,23 +419,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> = [
-        ORGANISATIONS,
-        CHANNELS,
-        TOKENS,
-        SCHEDULES,
-        RUNS,
-        LEDGER,
-        RECORDERS,
-        PRICES,
-        INVOICES,
-        SNAPSHOTS,
-        CAMPAIGNS,
-        ALERTS,
-    ]
-    .concat()
-    .into_iter()
-    .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
-    .collect();
+    let name = |(asked, _): Case| asked.split_once('(').map(|(name, _)| name.to_owned());
+    let asked: BTreeSet<String> = cases().into_iter().filter_map(name).collect();
     assert_eq!(asked, mutations);
 }

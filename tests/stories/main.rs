@@ -5,6 +5,7 @@
 mod support;
 
 mod alert;
+mod allowance;
 mod backfill;
 mod bad_input;
 mod bsp_fault;
@@ -39,6 +40,7 @@ mod plan_change;
 mod price;
 mod readme;
 mod recorder;
+mod reservation;
 mod retention;
 mod revised_day;
 mod snapshot;

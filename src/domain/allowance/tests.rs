@@ -1,3 +1,5 @@
+//! Allowances as they add up: limits, grace, midnights, and that nothing is ever granted twice.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -171,26 +173,24 @@ proptest! {
                     book.pass(&lot, today).unwrap();
                 }
             }
-            match step {
-                Step::Reserve(count) => {
-                    if book.refuse(&[&rule], now, units(count)).unwrap().is_none() {
-                        let expires_at = now + chrono::TimeDelta::hours(3);
-                        let new = Reservation { expires_at, due_at: Some(expires_at), day: today, ..reservation(count, "2026-06-05", NOON) };
-                        book.reserve(&new).unwrap();
-                        all.push(new);
-                    }
+            if let Step::Reserve(count) = step
+                && book.refuse(&[&rule], now, units(count)).unwrap().is_none()
+            {
+                let expires_at = now + chrono::TimeDelta::hours(3);
+                let due_at = Some(expires_at);
+                let new = Reservation { expires_at, due_at, day: today, ..reservation(count, "2026-06-05", NOON) };
+                book.reserve(&new).unwrap();
+                all.push(new);
+            }
+            let count = all.len().max(1);
+            if let Step::Commit(place) | Step::Release(place) = step
+                && let Some(one) = all.get_mut(place % count).filter(|one| one.state == ReservationState::Open)
+            {
+                if matches!(step, Step::Commit(_)) {
+                    book.commit(one, now).unwrap();
+                } else {
+                    book.release(one).unwrap();
                 }
-                Step::Commit(place) | Step::Release(place) if !all.is_empty() => {
-                    let count = all.len();
-                    let reservation = &mut all[place % count];
-                    if reservation.state == ReservationState::Open {
-                        match step {
-                            Step::Commit(_) => book.commit(reservation, now).unwrap(),
-                            _ => book.release(reservation).unwrap(),
-                        }
-                    }
-                }
-                _ => {}
             }
             for key in CounterKey::both(scope(), today) {
                 let counter = book.counter(key);

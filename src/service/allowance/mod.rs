@@ -23,7 +23,8 @@ pub(super) use limit::plan_changed;
 pub use limit::{AllowanceChange, Said};
 use reserve::Ask;
 pub(super) use reserve::sweep;
-pub use reserve::{OPEN_MAX, QUANTITY_MAX, Reserved, TTL_SECONDS_MAX};
+pub use reserve::{OPEN_MAX, Reserved, TTL_SECONDS_MAX};
+pub use show::QUANTITY_MAX;
 
 /// Shows allowances, sets them, and holds parts of them.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::show::concerned;
+use super::show::{checked_quantity, concerned};
 use super::{AllowanceService, hand_over};
 use crate::domain::allowance::{
     Allowance, Book, Counter, CounterKey, Lot, Reservation, ReservationState, Rule, Scope, Standing,
@@ -23,9 +23,6 @@ use crate::service::{Core, ServiceError};
 use crate::store;
 use crate::store::allowance::Held;
 use crate::store::allowance::reservation::Todays;
-
-/// The most that is reserved at once, in whole units.
-pub const QUANTITY_MAX: i32 = 10_000_000;
 
 /// The longest that something is held, in seconds.
 pub const TTL_SECONDS_MAX: i32 = 86_400;
@@ -73,14 +70,6 @@ impl Ask {
             What::Commit(id) | What::Release(id) => Some(id),
         }
     }
-}
-
-/// A number of whole units that is asked for.
-pub(super) fn checked_quantity(quantity: i32) -> Result<Quantity, BadInput> {
-    let fits = (1..=QUANTITY_MAX).contains(&quantity);
-    fits.then(|| Quantity::whole(quantity.into()))
-        .flatten()
-        .ok_or_else(|| BadInput::new("quantity", quantity, format!("expected 1 to {QUANTITY_MAX}")))
 }
 
 impl AllowanceService {
@@ -154,8 +143,11 @@ impl lane::Batch for Ask {
         for ask in asks {
             answers.push(desk.serve(ask)?.map(|reserved| vec![reserved]));
         }
-        desk.close(&mut work).await?;
-        work.commit().await?;
+        // Nothing is written for those who were only refused.
+        if desk.is_touched() {
+            desk.close(&mut work).await?;
+            work.commit().await?;
+        }
         Ok(answers)
     }
 
@@ -288,6 +280,11 @@ impl Desk {
             }
         }
         Ok(Ok(id))
+    }
+
+    /// Whether anything changed, by those who asked or by time.
+    fn is_touched(&self) -> bool {
+        !self.changed.is_empty() || self.book.changed().next().is_some()
     }
 
     /// Writes down what changed.

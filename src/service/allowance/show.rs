@@ -13,6 +13,17 @@ use crate::service::standing::book;
 use crate::store::allowance::Held;
 use crate::store::{self, Store, StoreError};
 
+/// The most that is asked for at once, in whole units.
+pub const QUANTITY_MAX: i32 = 10_000_000;
+
+/// A number of whole units that is asked for.
+pub(super) fn checked_quantity(quantity: i32) -> Result<Quantity, BadInput> {
+    let fits = (1..=QUANTITY_MAX).contains(&quantity);
+    fits.then(|| Quantity::whole(quantity.into()))
+        .flatten()
+        .ok_or_else(|| BadInput::new("quantity", quantity, format!("expected 1 to {QUANTITY_MAX}")))
+}
+
 impl AllowanceService {
     /// The allowances of organisations as wholes, and of those of the channels that have one of their own; a constant number of statements,
     /// however many are asked for.
@@ -35,7 +46,7 @@ impl AllowanceService {
         channel: Option<ChannelId>,
         quantity: i32,
     ) -> Result<Check, ServiceError> {
-        let quantity = super::reserve::checked_quantity(quantity)?;
+        let quantity = checked_quantity(quantity)?;
         let (now, view) = (self.core.now(), self.core.store().begin_reading().await?);
         let channels = channel.into_iter().collect();
         let rules = store::allowance::rules(&view, &BTreeSet::from([organisation]), &channels, Held::No).await?;

@@ -97,7 +97,7 @@ pub async fn of_days(
             .filter(Column::OrganisationId.is_in(organisations.iter().copied()))
             .filter(Column::ChannelId.is_in(channels.iter().copied()))
             .filter(periods.clone());
-        counters.extend(read_all(query.all(db).await?, from_row)?);
+        counters.extend(read_all(query.all(db).await?, |row| from_row(&row))?);
     }
     Ok(counters)
 }
@@ -173,7 +173,7 @@ fn to_row(key: CounterKey, counter: Counter) -> Model {
     }
 }
 
-fn from_row(row: Model) -> Result<(CounterKey, Counter), StoreError> {
+fn from_row(row: &Model) -> Result<(CounterKey, Counter), StoreError> {
     let (organisation_id, channel_id) = (OrganisationId::from_uuid(row.organisation_id), channel_of(row.channel_id));
     let key = CounterKey {
         scope: Scope { organisation_id, channel_id },
@@ -192,7 +192,7 @@ fn from_row(row: Model) -> Result<(CounterKey, Counter), StoreError> {
 
 fn returned(row: &QueryResult) -> Result<(CounterKey, Counter), StoreError> {
     let (organisation_id, channel_id): (Uuid, Uuid) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    from_row(Model {
+    from_row(&Model {
         organisation_id,
         channel_id,
         period: row.try_get_by_index(2)?,

@@ -39,7 +39,7 @@ pub async fn put(tx: &Transaction, reservations: &[Reservation]) -> Result<(), S
 
 /// What is reserved under an id, whosever it is: of the organisation, and of a channel.
 pub async fn find(db: &impl Db, id: ReservationId) -> Result<Vec<Reservation>, StoreError> {
-    read_all(Entity::find().filter(Column::Id.eq(id.uuid())).all(db).await?, from_row)
+    read_all(Entity::find().filter(Column::Id.eq(id.uuid())).all(db).await?, |row| from_row(&row))
 }
 
 /// The same of several ids, held until the transaction ends.
@@ -47,7 +47,7 @@ pub async fn hold(tx: &Transaction, ids: &[ReservationId]) -> Result<Vec<Reserva
     let mut held = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS_MAX) {
         let query = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())));
-        held.extend(read_all(in_order(query).all(tx).await?, from_row)?);
+        held.extend(read_all(in_order(query).all(tx).await?, |row| from_row(&row))?);
     }
     Ok(held)
 }
@@ -69,7 +69,7 @@ pub async fn hold_due(
         let open = Condition::all().add(Column::State.eq(ReservationState::Open.code()));
         due = due.add(open.add(Column::OrganisationId.is_in(organisations)).add(Column::Day.lt(today)));
     }
-    read_all(in_order(Entity::find().filter(due)).limit(limit).all(tx).await?, from_row)
+    read_all(in_order(Entity::find().filter(due)).limit(limit).all(tx).await?, |row| from_row(&row))
 }
 
 /// All who hold several hold them in this order.
@@ -164,7 +164,7 @@ fn to_row(reservation: &Reservation) -> Model {
     }
 }
 
-fn from_row(row: Model) -> Result<Reservation, StoreError> {
+fn from_row(row: &Model) -> Result<Reservation, StoreError> {
     let (organisation_id, channel_id) = (OrganisationId::from_uuid(row.organisation_id), channel_of(row.channel_id));
     Ok(Reservation {
         id: ReservationId::from_uuid(row.id),
