@@ -103,10 +103,9 @@ impl Alert {
     }
 
     /// How much of the limit was used when it was raised, in percent with at most two places.
-    #[expect(clippy::unused_async, reason = "a resolver is asynchronous to its caller, whether it waits or not")]
-    async fn percent(&self) -> Result<Option<Decimal>> {
-        let percent = self.0.about.figures.map(alert::Figures::percent).transpose();
-        percent.map(|percent| percent.map(Into::into)).map_err(|overflow| Fault::internal(&overflow.to_string()))
+    async fn percent(&self) -> Option<Result<Decimal>> {
+        let percent = self.0.about.figures?.percent();
+        Some(percent.map(Into::into).map_err(|overflow| Fault::internal(&overflow.to_string())))
     }
 
     /// What was used when it was raised: of what the allowance counts, or an amount in the currency of the plan.
