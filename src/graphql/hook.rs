@@ -1,5 +1,10 @@
 //! Webhooks out: the addresses that an organisation's events are sent to, and how the tries at it went.
 
+#![expect(
+    clippy::unused_async,
+    reason = "a resolver is asynchronous to its caller, whether it waits for something or not"
+)]
+
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use secrecy::ExposeSecret as _;
 

@@ -188,7 +188,7 @@ async fn complaint(mut response: Response) -> String {
 
 fn unanswered(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    if causes.into_iter().any(|cause| cause.is::<Refused>()) {
+    if causes.into_iter().any(<dyn std::error::Error>::is::<Refused>) {
         return "not sent: its name leads into a private network".to_owned();
     }
     let what = if error.is_timeout() {

@@ -107,6 +107,17 @@ async fn supervise(parts: Parts) {
 /// Who is visited, and whose the address is.
 type Stop = (EndpointId, OrganisationId);
 
+/// How far everything was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Walk {
+    /// It is to be looked at from the beginning.
+    Begin,
+    /// Up to here.
+    After(EndpointId),
+    /// To the end.
+    Done,
+}
+
 /// Everything the courier remembers.
 struct Round {
     parts: Parts,
@@ -119,8 +130,7 @@ struct Round {
     /// When those that rest are visited again.
     resting: BTreeMap<(Instant, EndpointId), OrganisationId>,
     news: HashSet<OrganisationId>,
-    /// Everything is being looked at, and was up to here.
-    walk: Option<Option<EndpointId>>,
+    walk: Walk,
     sweep_at: Instant,
     /// Who waits until it has settled.
     askers: Vec<oneshot::Sender<()>>,
@@ -138,7 +148,7 @@ impl Round {
             queued: HashSet::new(),
             resting: BTreeMap::new(),
             news: HashSet::new(),
-            walk: None,
+            walk: Walk::Done,
             sweep_at,
             askers: Vec::new(),
         }
@@ -173,7 +183,7 @@ impl Round {
                 },
                 Some(asker) = askers.recv() => {
                     self.askers.push(asker);
-                    self.walk = Some(None);
+                    self.walk = Walk::Begin;
                 }
                 () = clock.wait(wake_at) => {}
             }
@@ -190,9 +200,9 @@ impl Round {
         }
         if self.sweep_at <= now {
             self.sweep_at = now + SWEEP;
-            self.walk = Some(None);
+            self.walk = Walk::Begin;
             if let Err(error) = self.parts.hooks.refresh(self.parts.epoch).await
-                && !self.bear(&error)
+                && !bear(&error)
             {
                 return false;
             }
@@ -204,24 +214,26 @@ impl Round {
                     self.note_all(&found);
                     // More were behind than one look shows.
                     if is_full(&found) {
-                        self.walk = Some(None);
+                        self.walk = Walk::Begin;
                     }
                 }
                 // The next sweep looks again.
                 Err(error) => {
-                    self.bear(&error);
+                    bear(&error);
                 }
             }
         }
-        while let Some(after) = self.walk.filter(|_| self.queue.len() < QUEUE_MAX) {
+        while self.walk != Walk::Done && self.queue.len() < QUEUE_MAX {
+            let after = if let Walk::After(id) = self.walk { Some(id) } else { None };
             match self.parts.hooks.behind(None, after).await {
                 Ok(found) => {
-                    self.walk = found.last().filter(|_| is_full(&found)).map(|last| Some(last.id));
+                    let last = found.last().filter(|_| is_full(&found));
+                    self.walk = last.map_or(Walk::Done, |last| Walk::After(last.id));
                     self.note_all(&found);
                 }
                 Err(error) => {
-                    self.bear(&error);
-                    self.walk = None;
+                    bear(&error);
+                    self.walk = Walk::Done;
                 }
             }
         }
@@ -273,7 +285,7 @@ impl Round {
             }
             News::Organisation(_) | News::Anywhere => {
                 self.news.clear();
-                self.walk = Some(None);
+                self.walk = Walk::Begin;
             }
         }
     }
@@ -293,7 +305,7 @@ impl Round {
             }
             Ok(Err(error)) => {
                 self.resting.insert((later, id), organisation);
-                return self.bear(&error);
+                return bear(&error);
             }
             Err(error) => {
                 tracing::error!(endpoint.id = %id, organisation.id = %organisation, %error, "a visit of the courier died");
@@ -303,20 +315,10 @@ impl Round {
         true
     }
 
-    /// Whether to go on after an error.
-    fn bear(&self, error: &ServiceError) -> bool {
-        if matches!(error, ServiceError::Fenced) {
-            tracing::warn!("another node took over, and this one's courier of webhooks stops");
-            return false;
-        }
-        tracing::warn!(%error, "the courier of webhooks found something unavailable, and looks again in a while");
-        true
-    }
-
     fn has_settled(&self) -> bool {
         let now = self.parts.clock.now();
         let rests = self.resting.keys().next().is_none_or(|(at, _)| *at > now);
-        self.visits.is_empty() && self.queue.is_empty() && self.news.is_empty() && self.walk.is_none() && rests
+        self.visits.is_empty() && self.queue.is_empty() && self.news.is_empty() && self.walk == Walk::Done && rests
     }
 
     /// Waits for what runs, and writes down what was only remembered.
@@ -329,6 +331,16 @@ impl Round {
             tracing::debug!(%error, "what the courier of webhooks remembered was not written down");
         }
     }
+}
+
+/// Whether to go on after an error.
+fn bear(error: &ServiceError) -> bool {
+    if matches!(error, ServiceError::Fenced) {
+        tracing::warn!("another node took over, and this one's courier of webhooks stops");
+        return false;
+    }
+    tracing::warn!(%error, "the courier of webhooks found something unavailable, and looks again in a while");
+    true
 }
 
 /// Whether there may be more than a look found.

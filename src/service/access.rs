@@ -105,10 +105,9 @@ impl AccessService {
                 loop {
                     match revocations.next().await {
                         Some(Revoked::Token(id)) if id == token.id => return,
-                        Some(Revoked::Token(_)) => {}
                         // Where it cannot be looked at, whoever holds it is asked again at the next word.
                         Some(Revoked::Gap) if matches!(access.still_valid(&caller).await, Ok(false)) => return,
-                        Some(Revoked::Gap) => {}
+                        Some(Revoked::Token(_) | Revoked::Gap) => {}
                         None => return pending().await,
                     }
                 }

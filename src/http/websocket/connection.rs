@@ -165,9 +165,8 @@ impl<E: Executor> Connection<E> {
                 self.ended = self.api.authenticate.ended(&caller);
                 self.caller = Some(Arc::new(caller));
             }
-            Err(Denied::NotValid | Denied::Misplaced) => return Err(End::forbidden()),
             Err(Denied::Organisation(ServiceError::BadInput(bad))) => return Err(End::bad_message(&bad.to_string())),
-            Err(Denied::Organisation(_)) => return Err(End::forbidden()),
+            Err(Denied::NotValid | Denied::Misplaced | Denied::Organisation(_)) => return Err(End::forbidden()),
             Err(Denied::Fault(fault)) => {
                 if let AuthFault::Unavailable(source) = &fault {
                     tracing::error!(error = source.as_ref(), "a token could not be checked");
