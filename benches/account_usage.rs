@@ -175,6 +175,8 @@ impl Bench {
             range: Some(self.range),
             progress: None,
             cancel_requested: false,
+            customer_id: None,
+            bootstrap: None,
         }
     }
 

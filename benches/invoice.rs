@@ -114,6 +114,8 @@ fn run(organisation_id: OrganisationId, now: wabacus::domain::clock::Instant) ->
         range: None,
         progress: None,
         cancel_requested: false,
+        customer_id: None,
+        bootstrap: None,
         subject: None,
     }
 }

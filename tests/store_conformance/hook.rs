@@ -128,8 +128,8 @@ async fn cursors_are_moved_forward_where_nobody_else_changed_anything(database: 
     for endpoint in [&moved, &changed, &ahead] {
         stored(database, endpoint).await;
     }
-    let moves = [(moved.id, 1, 5), (changed.id, 2, 5), (ahead.id, 1, 5)];
-    write!(database, |tx| store::hook::pass(&tx, &moves)).unwrap();
+    let written = [(moved.id, 1, 5), (changed.id, 2, 5), (ahead.id, 1, 5)];
+    write!(database, |tx| store::hook::pass(&tx, &written)).unwrap();
     write!(database, |tx| store::hook::pass(&tx, &[])).unwrap();
     let found = store::hook::list(database.store.read(), organisation).await.unwrap();
     assert_eq!(found, [Endpoint { cursor: 5, ..moved }, changed, ahead]);

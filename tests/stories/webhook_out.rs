@@ -173,9 +173,9 @@ async fn a_test_is_signed_and_sent_now_and_a_replay_sends_the_same_again() {
     let tested = world.ask(test, json!({ "id": hook.id })).await["testWebhookEndpoint"].take();
     let expected = json!({ "eventType": "webhook.test", "cursor": null, "number": 1, "succeeded": true, "statusCode": 200, "error": null });
     assert_eq!(tested, expected);
-    let received = receiver.received().remove(0);
-    hook.assert_signed(&received);
-    assert!(received.body.contains("\"type\":\"webhook.test\"") && received.body.contains(&hook.id), "{received:?}");
+    let sent = receiver.received().remove(0);
+    hook.assert_signed(&sent);
+    assert!(sent.body.contains("\"type\":\"webhook.test\"") && sent.body.contains(&hook.id), "{sent:?}");
     receiver.fail(ReceiverFault::status(503), 1);
     assert_eq!(world.ask(test, json!({ "id": hook.id })).await["testWebhookEndpoint"]["succeeded"], false);
     assert_eq!(world.hook_state(&hook).await["failingSince"], json!(null), "a test says nothing of events");
