@@ -10,10 +10,15 @@ use async_graphql::Request;
 use catalogue::{Catalogue, OWN_CHANNEL, Question};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use support::World;
+use support::{NOON, Setup, World};
 use wabacus::domain::id::{OrganisationId, TokenId};
 use wabacus::domain::token::{Token, TokenScope};
 use wabacus::service::access::Caller;
+
+/// A world in which a question may be as heavy as one about everything is.
+async fn begin() -> World {
+    Setup::at(NOON).with("COMPLEXITY_MAX", "1000000").begin().await
+}
 
 /// Two organisations that know nothing of each other.
 struct Neighbours {
@@ -28,7 +33,7 @@ struct Neighbours {
 
 impl Neighbours {
     async fn begin() -> Self {
-        let world = World::begin().await;
+        let world = begin().await;
         let (own, own_channel) = world.shop("own-account").await;
         let (other, channel) = world.shop("other-account").await;
         world.pull_day(&other, "2026-06-04").await;
@@ -210,7 +215,7 @@ async fn ask_all(world: &World, caller: Option<&Caller>) -> Vec<(Question, Value
 
 #[actix_web::test]
 async fn without_a_token_every_field_is_unauthenticated() {
-    let world = World::begin().await;
+    let world = begin().await;
     for (question, answer) in ask_all(&world, None).await {
         assert_eq!(codes(&answer), ["UNAUTHENTICATED"], "{}: {answer:#}", question.place);
     }
@@ -232,7 +237,7 @@ fn token(world: &World, scopes: Vec<TokenScope>, expires_in_hours: i64) -> Token
 
 #[actix_web::test]
 async fn a_token_that_ran_out_while_its_connection_lasted_is_unauthenticated() {
-    let world = World::begin().await;
+    let world = begin().await;
     let caller = Caller::of(token(&world, vec![TokenScope::Read], -1));
     for (question, answer) in ask_all(&world, Some(&caller)).await {
         assert_eq!(codes(&answer), ["UNAUTHENTICATED"], "{}: {answer:#}", question.place);
@@ -267,7 +272,7 @@ const RECORDING: &[&str] = &[
 
 #[actix_web::test]
 async fn a_token_that_only_records_reads_nothing_but_whose_it_is() {
-    let world = World::begin().await;
+    let world = begin().await;
     let caller = Caller::of(token(&world, vec![TokenScope::Record], 1));
     for (question, answer) in ask_all(&world, Some(&caller)).await {
         let forbidden = codes(&answer) == ["FORBIDDEN"];
