@@ -29,13 +29,11 @@ impl Catalog {
     }
 
     /// What is sold is sorted into these. Null without a catalogue.
-    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn categories(&self, ctx: &Context<'_>) -> Option<Result<CatalogList>> {
         self.shelf(ctx, CatalogPart::Categories).await.transpose()
     }
 
     /// Where it is sold. Null without a catalogue.
-    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn branches(&self, ctx: &Context<'_>) -> Option<Result<CatalogList>> {
         self.shelf(ctx, CatalogPart::Branches).await.transpose()
     }
@@ -62,6 +60,7 @@ pub(super) struct CatalogList(Shelf);
 #[Object]
 impl CatalogList {
     /// What is in it, in the catalogue's order.
+    #[graphql(complexity = "20 * child_complexity + 1")]
     async fn items(&self) -> Vec<CatalogItem<'_>> {
         self.0.items.iter().map(CatalogItem).collect()
     }
