@@ -66,7 +66,7 @@ async fn a_day_that_fills_up_is_told_at_each_threshold_once_and_in_order() {
     let mut live = watch(&world, &shop).await;
 
     messages(&world, &shop, 0, "799").await;
-    assert_eq!(alerts(&world, &shop).await, [] as [Value; 0]);
+    assert_eq!(alerts(&world, &shop).await, Vec::<Value>::new());
     for (number, quantity) in [(1, "1"), (2, "100"), (3, "100"), (4, "500")] {
         messages(&world, &shop, number, quantity).await;
     }
@@ -178,7 +178,7 @@ async fn credit_that_is_used_up_is_told_and_a_grant_ends_it() {
     let world = World::begin().await;
     let shop = world.organisation("Kirana", "Asia/Kolkata").await;
     minutes(&world, &shop, 0, "2666").await;
-    assert_eq!(told(&world, &shop).await, [] as [String; 0]);
+    assert_eq!(told(&world, &shop).await, Vec::<String>::new());
     minutes(&world, &shop, 1, "334").await;
     assert_eq!(told(&world, &shop).await, ["CREDIT 80 RAISED", "CREDIT 90 RAISED"]);
     let first = &alerts(&world, &shop).await[0];
@@ -230,7 +230,7 @@ async fn a_budget_is_measured_before_credits_and_changes_with_what_is_said() {
     minutes(&world, &shop, 0, "500").await;
     let set = world.ask(SET, json!({ "id": shop, "budget": "10" })).await;
     assert_eq!(set["setAlerts"], json!({ "thresholds": [80, 90, 100], "monthlyBudget": "10" }));
-    assert_eq!(told(&world, &shop).await, [] as [String; 0]);
+    assert_eq!(told(&world, &shop).await, Vec::<String>::new());
     minutes(&world, &shop, 1, "50").await;
     assert_eq!(told(&world, &shop).await, ["BUDGET 80 RAISED"]);
     assert_eq!(alerts(&world, &shop).await[0]["message"], "80 % of the budget of 2026-06 is spent: 8.25 of 10 USD");
