@@ -1,6 +1,5 @@
 //! Alerts: one under a key while it stands, however many raise it.
 
-use chrono::TimeDelta;
 use futures::future::join_all;
 use wabacus::domain::alert::{Alert, AlertKind, AlertPeriod, Figures, NewAlert};
 use wabacus::domain::channel::ChannelKind;
@@ -138,7 +137,7 @@ fn draft(number: usize) -> Draft {
         category: None,
         country: None,
         customer_id: None,
-        occurred_at: Some(now() - TimeDelta::minutes(1)),
+        occurred_at: None,
         metadata: None,
     }
 }
