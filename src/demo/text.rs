@@ -93,8 +93,11 @@ const LIMITS: &str = r"5. How much is left, where does it lead, and what should 
 
   {
     organisations(limit: 20, offset: 0) {
-      totalCount
-      nodes { name plan { name } allowance { dailyUsed dailyLimit monthlyUsed monthlyLimit policy } alerts(first: 1, open: true) { nodes { message } } }
+      totalCount hasMore
+      nodes {
+        name plan { name } allowance { dailyUsed dailyLimit monthlyUsed monthlyLimit policy } alerts(first: 1, open: true) { nodes { message } }
+        activity { active conversationsThisMonth lastActivityAt } usageHistory(months: 3) { month conversations }
+      }
     }
   }";
 

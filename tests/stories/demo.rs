@@ -183,8 +183,9 @@ fn assert_has_a_catalogue(organisation: &Value) {
 
 /// The seventh document: all three, one of which is closed for today.
 fn assert_all_are_limited(organisations: &Value) {
-    assert_eq!(organisations["totalCount"], 3);
+    assert_eq!((&organisations["totalCount"], &organisations["hasMore"]), (&json!(3), &json!(false)));
     let nodes = organisations["nodes"].as_array().expect("a list of organisations");
+    assert!(nodes.iter().all(|node| node["activity"]["active"] == true), "{organisations:#}");
     let policies: Vec<_> = nodes.iter().filter_map(|one| one["allowance"]["policy"].as_str()).collect();
     assert_eq!(policies.iter().filter(|policy| **policy == "BLOCK").count(), 1, "{nodes:#?}");
 }

@@ -71,7 +71,9 @@ async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
     assert!(shown["catalog"]["unavailable"].as_str().is_some_and(|why| why.contains("external id")), "{shown:#}");
 
     let results = run(&graphiql, &world.admin, folder.path(), &[jobs, pull, all]).await;
-    assert_eq!(results[2]["data"]["organisations"]["totalCount"], 1);
+    let all = &results[2]["data"]["organisations"];
+    assert_eq!((&all["totalCount"], &all["hasMore"]), (&json!(1), &json!(false)));
+    assert_eq!(all["nodes"][0]["activity"]["active"], true);
     assert_eq!(results[0]["data"]["jobRuns"]["nodes"][0]["state"], "SUCCEEDED");
     assert_eq!(results[1]["data"]["triggerDailyUsage"]["state"], "QUEUED");
     world.settle().await;
