@@ -10,20 +10,20 @@ mod ledger;
 mod message;
 mod point;
 mod receiver;
+mod server;
 mod state;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 use chrono::NaiveDate;
-use tokio::sync::oneshot;
 use url::Url;
 
 use crate::domain::clock::SharedClock;
 use crate::domain::money::Money;
+use server::{Port, Server};
 
 pub use catalog::{CatalogFault, SimCatalog, SimMerchant};
 pub use courier::{Courier, CourierError, SimSender};
@@ -38,68 +38,36 @@ pub use state::SeenRequest;
 pub struct Sim {
     state: Arc<state::State>,
     catalog: SimCatalog,
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 impl Sim {
     /// Starts on a free port of 127.0.0.1, in a thread of its own, so that any runtime can talk to it. It knows no account
     /// yet. `seed` decides what usage is made up; the clock decides what day it is.
     pub fn start(seed: u64, clock: SharedClock) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        let catalog = SimCatalog::new(at(address, "/catalog"), SharedClock::clone(&clock));
+        let port = Port::free()?;
+        let catalog = SimCatalog::new(at(port.address(), "/catalog"), SharedClock::clone(&clock));
         let state = Arc::new(state::State::new(seed, clock));
-        let shared = web::Data::from(state.clone());
-        let merchants = web::Data::new(catalog.clone());
-        let (stop, stopped) = oneshot::channel();
-        let (started, is_started) = mpsc::channel();
-        let serve = move || {
-            actix_web::rt::System::new().block_on(async move {
-                let app = move || {
-                    App::new()
-                        .app_data(shared.clone())
-                        .app_data(merchants.clone())
-                        .route("/catalog/merchants/{merchant}/{part}", web::get().to(catalog::part))
-                        .route("/partner/app/{app}/usage", web::get().to(gupshup::usage))
-                        .route("/{version}/{waba}", web::get().to(graph::node))
-                        .route("/{version}/{waba}/{field}", web::get().to(graph::edge))
-                };
-                let bound = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(0).listen(listener);
-                let server = match bound {
-                    Ok(server) => server.run(),
-                    Err(error) => {
-                        // Whoever started this has gone, if it does not hear it.
-                        drop(started.send(Err(error)));
-                        return;
-                    }
-                };
-                drop(started.send(Ok(())));
-                let handle = server.handle();
-                actix_web::rt::spawn(async move {
-                    // The sender that is dropped says the same as one that speaks.
-                    drop(stopped.await);
-                    handle.stop(false).await;
-                });
-                if let Err(error) = server.await {
-                    tracing::warn!(%error, "the stand-in ended badly");
-                }
-            });
-        };
-        let thread = thread::Builder::new().name("sim".to_owned()).spawn(serve)?;
-        is_started.recv().map_err(io::Error::other)??;
-        Ok(Self { state, catalog, address, stop: Some(stop), thread: Some(thread) })
+        let (shared, merchants) = (web::Data::from(state.clone()), web::Data::new(catalog.clone()));
+        let server = port.serve("sim", move |app| {
+            app.app_data(shared.clone())
+                .app_data(merchants.clone())
+                .route("/catalog/merchants/{merchant}/{part}", web::get().to(catalog::part))
+                .route("/partner/app/{app}/usage", web::get().to(gupshup::usage))
+                .route("/{version}/{waba}", web::get().to(graph::node))
+                .route("/{version}/{waba}/{field}", web::get().to(graph::edge));
+        })?;
+        Ok(Self { state, catalog, server })
     }
 
     /// What to set as Gupshup's address.
     pub fn gupshup_url(&self) -> Url {
-        at(self.address, "")
+        at(self.server.address(), "")
     }
 
     /// What to set as Interakt's address.
     pub fn interakt_url(&self) -> Url {
-        at(self.address, "/v23.0")
+        at(self.server.address(), "/v23.0")
     }
 
     /// The merchants' catalogue.
@@ -175,17 +143,7 @@ impl Sim {
 
     /// Ends the server and cuts what is under way.
     pub fn stop(mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in there was reported by the thread itself.
-            drop(thread.join());
-        }
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        drop(self.stop.take());
+        self.server.stop();
     }
 }
 

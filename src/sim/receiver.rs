@@ -2,20 +2,19 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::web::Bytes;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use url::Url;
 
 use super::answer;
+use super::server::{Port, Server};
 
 /// Messages that are kept.
 const RECEIVED_MAX: usize = 10_000;
@@ -59,9 +58,7 @@ impl ReceiverFault {
 #[derive(Debug)]
 pub struct Receiver {
     state: Arc<State>,
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 #[derive(Debug)]
@@ -83,39 +80,12 @@ struct Desk {
 impl Receiver {
     /// Starts on a free port of 127.0.0.1, in a thread of its own; any path takes messages.
     pub fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
         let state = Arc::new(State { desk: Mutex::default(), moved: watch::Sender::new(()) });
         let shared = web::Data::from(Arc::clone(&state));
-        let (stop, stopped) = oneshot::channel();
-        let (started, is_started) = mpsc::channel();
-        let serve = move || {
-            actix_web::rt::System::new().block_on(async move {
-                let app = move || App::new().app_data(shared.clone()).default_service(web::to(receive));
-                let bound = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(0).listen(listener);
-                let server = match bound {
-                    Ok(server) => server.run(),
-                    Err(error) => {
-                        // Whoever started this has gone, if it does not hear it.
-                        drop(started.send(Err(error)));
-                        return;
-                    }
-                };
-                drop(started.send(Ok(())));
-                let handle = server.handle();
-                actix_web::rt::spawn(async move {
-                    // The sender that is dropped says the same as one that speaks.
-                    drop(stopped.await);
-                    handle.stop(false).await;
-                });
-                if let Err(error) = server.await {
-                    tracing::warn!(%error, "the receiver ended badly");
-                }
-            });
-        };
-        let thread = thread::Builder::new().name("sim-receiver".to_owned()).spawn(serve)?;
-        is_started.recv().map_err(io::Error::other)??;
-        Ok(Self { state, address, stop: Some(stop), thread: Some(thread) })
+        let server = Port::free()?.serve("sim-receiver", move |app| {
+            app.app_data(shared.clone()).default_service(web::to(receive));
+        })?;
+        Ok(Self { state, server })
     }
 
     /// Its address with a path of one's choice.
@@ -123,7 +93,7 @@ impl Receiver {
     /// # Panics
     /// Where `path` makes no URL.
     pub fn url(&self, path: &str) -> Url {
-        Url::parse(&format!("http://{}{path}", self.address)).expect("a socket address and a path make a URL")
+        Url::parse(&format!("http://{}{path}", self.server.address())).expect("a socket address and a path make a URL")
     }
 
     /// What came in, in order, spoilt or not; the last ten thousand.
@@ -167,11 +137,7 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.release();
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in there was reported by the thread itself.
-            drop(thread.join());
-        }
+        self.server.stop();
     }
 }
 

@@ -6,8 +6,8 @@ use entity::job_run::{ActiveModel, Column, Entity, Model};
 use entity::job_run_channel as outcome;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, Statement,
-    Value,
+    ColumnTrait as _, Condition, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    Statement, Value,
 };
 use uuid::Uuid;
 
@@ -103,6 +103,15 @@ pub async fn request_cancel(
     Ok(written.rows_affected > 0)
 }
 
+/// That it is this run, and runs under this epoch.
+fn runs_under(organisation: OrganisationId, id: JobRunId, epoch: i64) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(id.uuid()))
+        .add(Column::OrganisationId.eq(organisation.uuid()))
+        .add(Column::State.eq(JobRunState::Running.code()))
+        .add(Column::Epoch.eq(epoch))
+}
+
 /// Writes how far a run has come. False, and nothing done, unless it runs under this epoch.
 pub async fn set_progress(
     db: &impl Db,
@@ -116,10 +125,7 @@ pub async fn set_progress(
         .col_expr(Column::ProgressDone, Expr::value(progress.done))
         .col_expr(Column::ProgressTotal, Expr::value(progress.total))
         .col_expr(Column::UpdatedAt, Expr::value(now))
-        .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::OrganisationId.eq(organisation.uuid()))
-        .filter(Column::State.eq(JobRunState::Running.code()))
-        .filter(Column::Epoch.eq(epoch))
+        .filter(runs_under(organisation, id, epoch))
         .exec(db)
         .await?;
     Ok(written.rows_affected > 0)
@@ -137,10 +143,7 @@ pub async fn set_bootstrap(
     let written = Entity::update_many()
         .col_expr(Column::Result, Expr::value(written_result(bootstrap)))
         .col_expr(Column::UpdatedAt, Expr::value(now))
-        .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::OrganisationId.eq(organisation.uuid()))
-        .filter(Column::State.eq(JobRunState::Running.code()))
-        .filter(Column::Epoch.eq(epoch))
+        .filter(runs_under(organisation, id, epoch))
         .exec(db)
         .await?;
     Ok(written.rows_affected > 0)

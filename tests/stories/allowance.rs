@@ -130,6 +130,21 @@ async fn what_is_left_out_stays_and_null_is_no_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_is_left_out_is_an_argument_that_is_left_out() {
+    let world = World::begin().await;
+    let shop = world.organisation("Kirana", "Asia/Kolkata").await;
+    let query = "mutation($id: ID!, $day: Int, $month: Int, $budget: Decimal, $thresholds: [Int!]) {
+        setAllowance(organisationId: $id, dailyLimit: $day, monthlyLimit: $month) { dailyLimit monthlyLimit }
+        setAlerts(organisationId: $id, monthlyBudget: $budget, thresholds: $thresholds) { thresholds monthlyBudget } }";
+    let all = json!({ "id": shop, "day": 5, "month": 50, "budget": "9", "thresholds": [50] });
+    let set = world.ask(query, all).await;
+    assert_eq!(world.ask(query, json!({ "id": shop })).await, set, "nothing was said, so nothing changed");
+    let nulls = world.ask(query, json!({ "id": shop, "day": null, "budget": null })).await;
+    assert_eq!(nulls["setAllowance"], json!({ "dailyLimit": null, "monthlyLimit": 50 }));
+    assert_eq!(nulls["setAlerts"], json!({ "thresholds": [50], "monthlyBudget": null }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_may_have_an_allowance_of_its_own() {
     let world = World::begin().await;
     let (shop, channel) = world.shop("app-1").await;

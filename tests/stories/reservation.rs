@@ -120,6 +120,21 @@ async fn what_is_sent_takes_the_place_of_what_was_committed_and_what_was_not_com
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_before_the_commit_is_counted_once_too() {
+    let world = World::begin().await;
+    let shop = shop(&world, "dailyLimit: 100, policy: BLOCK").await;
+    world.record(&shop, vec![used("WHATSAPP", "message", 0, "5", "2026-06-05T05:59:00Z")]).await;
+    let held = reserve(&world, &shop, 60, 60).await;
+    world.record(&shop, vec![used("WHATSAPP", "message", 1, "40", "2026-06-05T05:59:00Z")]).await;
+    end(&world, &world.admin, "commit", &held).await.expect("it is used");
+    assert_eq!(figures(&allowance(&world, &shop).await)[..2], [json!(65), json!(35)]);
+    world.record(&shop, vec![used("WHATSAPP", "message", 2, "20", "2026-06-05T05:59:00Z")]).await;
+    assert_eq!(figures(&allowance(&world, &shop).await)[..2], [json!(65), json!(35)]);
+    world.advance(TimeDelta::hours(25)).await;
+    assert_eq!(allowance(&world, &shop).await["monthlyUsed"], 65);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_over_midnight_is_held_of_the_new_day() {
     let world = World::begin().await;
     let shop = shop(&world, "dailyLimit: 100, policy: BLOCK").await;
