@@ -23,8 +23,6 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use wabacus::bsp::{self, Account, Bsps};
-use wabacus::bus::LocalBus;
-use wabacus::cache::LocalCache;
 use wabacus::domain::attempt::Verdict;
 use wabacus::domain::channel::{BspKind, ChannelKind};
 use wabacus::domain::clock::{Clock as _, ManualClock};
@@ -38,7 +36,7 @@ use wabacus::service::dispatch::{DispatchService, Epoch};
 use wabacus::service::job::{Backfill, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
-use wabacus::service::{Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, Services};
+use wabacus::service::{Core, CoreParts, SchedulingOptions, Services};
 use wabacus::store::{self, Store};
 
 #[global_allocator]
@@ -127,19 +125,10 @@ impl Bench {
             bsp_per_second: enough,
             ..bsp::Options::default()
         };
-        let core = Core::new(CoreParts {
-            store: store.clone(),
-            clock: Arc::new(clock.clone()),
-            bus: Arc::new(LocalBus::default()),
-            cache: Arc::new(LocalCache::default()),
-            bsps: Bsps::new(options, Arc::new(clock.clone())).expect("HTTP clients"),
-            keys: MasterKeys::ephemeral(),
-            invoicing: InvoicingOptions::default(),
-            lease: Arc::new(OneNode),
-            scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
-            ledger: wabacus::service::LedgerOptions::default(),
-            webhooks: wabacus::service::WebhookOptions::default(),
-        });
+        let bsps = Bsps::new(options, Arc::new(clock.clone())).expect("HTTP clients");
+        let scheduling = SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() };
+        let parts = CoreParts::alone(store.clone(), Arc::new(clock.clone()), bsps);
+        let core = Core::new(CoreParts { scheduling, ..parts });
         let jobs = Arc::new(Registry::default().with(Backfill));
         let services = Services::new(&core, jobs, Arc::new(Nobody));
         let (organisations, apps) = fill(&services, channels).await;
@@ -186,6 +175,8 @@ impl Bench {
             range: Some(self.range),
             progress: None,
             cancel_requested: false,
+            customer_id: None,
+            bootstrap: None,
         }
     }
 

@@ -17,21 +17,16 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, Statement};
 use tokio_util::sync::CancellationToken;
 use wabacus::bsp::{self, Bsps};
-use wabacus::bus::LocalBus;
-use wabacus::cache::LocalCache;
 use wabacus::domain::attempt::Verdict;
 use wabacus::domain::clock::{Clock as _, ManualClock};
 use wabacus::domain::id::{JobRunId, OrganisationId};
 use wabacus::domain::job::{JobKind, JobRun, JobRunState, JobTrigger};
 use wabacus::domain::period::Month;
-use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::job::{InvoiceClose, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
-use wabacus::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, Services,
-};
+use wabacus::service::{Core, CoreParts, SchedulingOptions, Services};
 use wabacus::store::{self, Store};
 
 #[global_allocator]
@@ -71,19 +66,9 @@ impl SchedulerView for Nobody {
 }
 
 fn core(store: Store, clock: &ManualClock) -> Arc<Core> {
-    Core::new(CoreParts {
-        store,
-        clock: Arc::new(clock.clone()),
-        bus: Arc::new(LocalBus::default()),
-        cache: Arc::new(LocalCache::default()),
-        bsps: Bsps::new(bsp::Options::default(), Arc::new(clock.clone())).expect("HTTP clients"),
-        keys: MasterKeys::ephemeral(),
-        scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
-        invoicing: InvoicingOptions::default(),
-        ledger: LedgerOptions::default(),
-        webhooks: WebhookOptions::default(),
-        lease: Arc::new(OneNode),
-    })
+    let bsps = Bsps::new(bsp::Options::default(), Arc::new(clock.clone())).expect("HTTP clients");
+    let scheduling = SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() };
+    Core::new(CoreParts { scheduling, ..CoreParts::alone(store, Arc::new(clock.clone()), bsps) })
 }
 
 async fn fill(services: &Services, store: &Store, organisations: usize, records: usize) -> Vec<OrganisationId> {
@@ -129,6 +114,8 @@ fn run(organisation_id: OrganisationId, now: wabacus::domain::clock::Instant) ->
         range: None,
         progress: None,
         cancel_requested: false,
+        customer_id: None,
+        bootstrap: None,
         subject: None,
     }
 }

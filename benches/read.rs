@@ -1,7 +1,8 @@
-//! Reading over HTTP: the admin's list of 10,000 organisations against one of 100.
+//! Reading over HTTP: the admin's list of 10,000 organisations against one of 100, and a catalogue from the cache against one from its merchant.
 //!
-//! Both servers are asked in turns for the same page of 20 with its usage, allowance and activity, the first page and one half-way down; the
-//! aim is that a page of the long list takes at most 1.5 of the time. `cargo bench --bench read -- 10000` for another number.
+//! Of the list, both servers are asked in turns for the same page of 20 with its usage, allowance and activity, the first page and one half-way down; the
+//! aim is that a page of the long list takes at most 1.5 of the time. The catalogue is simulated, 100 ms away, and dropped from the cache before
+//! each reading that has to ask it. `cargo bench --bench read -- 10000` for another number of organisations.
 
 #[path = "figure/mod.rs"]
 mod figure;
@@ -10,9 +11,10 @@ mod load;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use figure::{ratio, say, size};
+use figure::{percentile, ratio, say, size};
 use load::{Question, Seen};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -21,6 +23,7 @@ use wabacus::config::Config;
 use wabacus::domain::clock::{Clock as _, SystemClock};
 use wabacus::service::access::{Caller, NewToken};
 use wabacus::service::organisation::NewOrganisation;
+use wabacus::sim::{CatalogFault, Often, Sim, SimMerchant};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,7 +48,7 @@ async fn main() {
     let folder = tempfile::tempdir().expect("a folder for the databases");
     let mut servers = Vec::new();
     for count in [FEW, many] {
-        let app = start(&folder.path().join(format!("{count}.db"))).await;
+        let app = start(&folder.path().join(format!("{count}.db")), &[]).await;
         let token = fill(&app, count).await;
         servers.push((app, token));
     }
@@ -76,14 +79,60 @@ async fn main() {
     for (app, _) in servers {
         app.stop().await;
     }
+    catalogue(folder.path()).await;
 }
 
-async fn start(database: &Path) -> App {
-    let settings = BTreeMap::from([
+/// How far away the catalogue is.
+const AWAY: Duration = Duration::from_millis(100);
+
+/// How often each of the ways is gone.
+const READINGS: usize = 30;
+
+async fn catalogue(folder: &Path) {
+    let sim = Sim::start(7, Arc::new(SystemClock)).expect("a free port for the catalogue");
+    sim.catalog().add(SimMerchant::new("toko-0"));
+    sim.catalog().fault("toko-0", None, CatalogFault::Delay(AWAY), Often::Always);
+    let settings =
+        [("CATALOG_API_BASE", sim.catalog().url().to_string()), ("CATALOG_API_KEY", sim.catalog().key().to_owned())];
+    let app = start(&folder.join("catalogue.db"), &settings).await;
+    let token = fill(&app, 1).await;
+    let ask = async |query: &str| {
+        let began = Instant::now();
+        let answer = load::answer(&Question::graphql(app.address(), &token, query, &json!({}))).await;
+        assert!(answer.get("errors").is_none(), "{answer}");
+        (began.elapsed(), answer)
+    };
+    let (_, first) = ask("{ organisations { nodes { id } } }").await;
+    let id = first["data"]["organisations"]["nodes"][0]["id"].as_str().expect("an id").to_owned();
+    let read = format!(
+        "{{ organisation(id: \"{id}\") {{ catalog {{ categories {{ hit items {{ id }} }} branches {{ hit items {{ id }} }} }} }} }}"
+    );
+    let drop = format!("mutation {{ invalidateCache(organisationId: \"{id}\") }}");
+    let (mut kept, mut fetched) = (Vec::new(), Vec::new());
+    for _ in 0..READINGS {
+        ask(&drop).await;
+        for (hit, seen) in [(false, &mut fetched), (true, &mut kept)] {
+            let (took, answer) = ask(&read).await;
+            assert_eq!(answer["data"]["organisation"]["catalog"]["branches"]["hit"], hit, "{answer}");
+            seen.push(took);
+        }
+    }
+    kept.sort_unstable();
+    fetched.sort_unstable();
+    let [kept, fetched] = [&kept, &fetched].map(|seen| percentile(seen, 50).as_micros());
+    say(&format!("a catalogue of two parts, {READINGS} readings of each kind over a connection of its own, medians"));
+    say(&format!("  from the cache {kept} us, from {} ms away {fetched} us", AWAY.as_millis()));
+    say(&format!("  {} of the time", ratio(kept, fetched)));
+    app.stop().await;
+}
+
+async fn start(database: &Path, more: &[(&str, String)]) -> App {
+    let mut settings = BTreeMap::from([
         ("DATABASE_URL".to_owned(), format!("sqlite://{}", database.display())),
         ("BIND".to_owned(), "127.0.0.1:0".to_owned()),
         ("MASTER_KEY".to_owned(), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned()),
     ]);
+    settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let config = Config::from_sources(settings, BTreeMap::new()).expect("settings");
     App::start(config, Wiring::default()).await.expect("the server starts")
 }

@@ -1,31 +1,38 @@
 //! The composition root: puts the rooms together, starts them in order and stops them in reverse; the only room that knows every concrete type.
 
+use std::any::TypeId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Data;
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::bsp::{self, Bsps};
 use crate::bus::LocalBus;
 use crate::cache::{Cache, LocalCache};
+use crate::catalog::{self, Catalog, HttpCatalog};
 use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
 use crate::domain::snapshot::SnapshotType;
 use crate::graphql::{self, Schema};
+use crate::hook::{self, Hooks};
 use crate::http::auth::{AuthFault, Authenticate};
 pub use crate::http::health::RenderMetrics;
 use crate::http::health::{Part, Readiness};
 use crate::http::server;
-use crate::scheduler::{Faults, NoFaults, Scheduler, SchedulerError, Work};
-use crate::service::access::AccessService;
+use crate::scheduler::{Courier, Faults, NoFaults, Scheduler, SchedulerError, Work};
+use crate::service::access::{AccessService, Caller};
 use crate::service::dispatch::DispatchService;
-use crate::service::job::{Backfill, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots};
+use crate::service::job::{
+    Backfill, BootstrapOptions, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots,
+    WelcomeBootstrap,
+};
 use crate::service::wake::SchedulerView as _;
 use crate::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError, Services,
-    WebhookOptions,
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions,
+    ServiceError, Services, WebhookOptions,
 };
 use crate::store::{Store, StoreError};
 
@@ -69,6 +76,8 @@ pub enum AppError {
     Service(#[from] ServiceError),
     #[error("the BSP clients cannot be made")]
     Bsp(#[from] bsp::BuildError),
+    #[error("the catalogue's client cannot be made")]
+    Catalog(#[from] catalog::BuildError),
     #[error("the scheduler cannot start")]
     Scheduler(#[from] SchedulerError),
     #[error(transparent)]
@@ -78,11 +87,31 @@ pub enum AppError {
 /// What a core needs besides the store.
 struct Foundation {
     bsp: bsp::Options,
+    hook: hook::Options,
     keys: MasterKeys,
     scheduling: SchedulingOptions,
     invoicing: InvoicingOptions,
     ledger: LedgerOptions,
     webhooks: WebhookOptions,
+    catalog: catalog::Options,
+    catalog_options: CatalogOptions,
+}
+
+impl Foundation {
+    /// What `config` says, with its keys taken out of it.
+    fn of(config: &Config, keys: MasterKeys) -> Self {
+        Self {
+            bsp: config.bsp.clone(),
+            hook: config.hook.clone(),
+            keys,
+            scheduling: config.scheduling.clone(),
+            invoicing: config.invoicing.clone(),
+            ledger: config.ledger.clone(),
+            webhooks: config.webhooks.clone(),
+            catalog: config.catalog.clone(),
+            catalog_options: config.catalog_options.clone(),
+        }
+    }
 }
 
 /// A running server.
@@ -90,6 +119,7 @@ pub struct App {
     services: Services,
     schema: Schema,
     scheduler: Scheduler,
+    courier: Courier,
     http: server::Handle,
     store: Store,
 }
@@ -106,11 +136,9 @@ impl App {
         // Asked for before the database is touched: who forgot the key has changed nothing.
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
-        let (ledger, invoicing) = (config.ledger, config.invoicing);
-        let (scheduling, webhooks) = (config.scheduling, config.webhooks);
-        let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
+        let foundation = Foundation::of(&config, keys);
         let core = core(store.clone(), foundation, &wiring.clock, wiring.cache)?;
-        let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention));
+        let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention, config.bootstrap));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
         let limited = Arc::clone(&core);
         let scheduler = Scheduler::start(
@@ -119,12 +147,13 @@ impl App {
             Arc::clone(&wiring.clock),
             config.node_name,
             Arc::new(move || limited.bsps().limiter_states()),
-            wiring.faults,
+            Arc::clone(&wiring.faults),
         )
         .await?;
         core.connect(Arc::new(scheduler.clone()));
         let services = Services::new(&core, jobs, Arc::new(scheduler.clone()));
         let schema = graphql::build(services.clone(), config.graphql);
+        let courier = Courier::start(services.hook.clone(), scheduler.epoch(), wiring.clock, wiring.faults);
         let parts = server::Parts {
             schema: schema.clone(),
             authenticate: Arc::new(Tokens(services.access.clone())),
@@ -133,7 +162,7 @@ impl App {
             metrics: wiring.metrics,
         };
         let http = server::start(config.http, parts)?;
-        Ok(Self { services, schema, scheduler, http, store })
+        Ok(Self { services, schema, scheduler, courier, http, store })
     }
 
     /// Where it listens.
@@ -156,9 +185,14 @@ impl App {
         &self.scheduler
     }
 
-    /// Stops cleanly: jobs first, so that what they end with is still seen; then requests; then the database.
+    /// Whoever sends webhooks.
+    pub const fn courier(&self) -> &Courier {
+        &self.courier
+    }
+
+    /// Stops cleanly: jobs and webhooks first, so that what they end with is still seen; then requests; then the database.
     pub async fn stop(self) {
-        self.scheduler.drain().await;
+        tokio::join!(self.scheduler.drain(), self.courier.stop());
         self.http.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the database did not close cleanly");
@@ -182,12 +216,10 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
 }
 
 /// Tokens without a server, for the command line.
-pub async fn open_access(config: Config) -> Result<AccessService, AppError> {
+pub async fn open_access(mut config: Config) -> Result<AccessService, AppError> {
     let store = open_store(&config).await?;
-    let keys = config.keys.unwrap_or_else(MasterKeys::ephemeral);
-    let (ledger, invoicing) = (config.ledger, config.invoicing);
-    let (scheduling, webhooks) = (config.scheduling, config.webhooks);
-    let foundation = Foundation { bsp: config.bsp, keys, scheduling, ledger, invoicing, webhooks };
+    let keys = config.keys.take().unwrap_or_else(MasterKeys::ephemeral);
+    let foundation = Foundation::of(&config, keys);
     let clock: SharedClock = Arc::new(SystemClock);
     Ok(AccessService::new(core(store, foundation, &clock, Arc::new(LocalCache::default()))?))
 }
@@ -198,25 +230,30 @@ fn core(
     clock: &SharedClock,
     cache: Arc<dyn Cache>,
 ) -> Result<Arc<Core>, AppError> {
+    let catalog = HttpCatalog::new(&foundation.catalog)?;
     Ok(Core::new(CoreParts {
         store,
         clock: Arc::clone(clock),
         bus: Arc::new(LocalBus::default()),
         cache,
         bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
+        hooks: Hooks::new(foundation.hook),
         keys: foundation.keys,
         scheduling: foundation.scheduling,
         invoicing: foundation.invoicing,
         ledger: foundation.ledger,
         webhooks: foundation.webhooks,
+        catalog: catalog.map(|catalog| -> Arc<dyn Catalog> { Arc::new(catalog) }),
+        catalog_options: foundation.catalog_options,
         lease: Arc::new(OneNode),
     }))
 }
 
 /// The kinds of jobs that this program can run; a new kind is a file in `service::job` and a line here.
-fn jobs(usage_lookback_days: u32, retention: RetentionOptions) -> Registry {
+fn jobs(usage_lookback_days: u32, retention: RetentionOptions, bootstrap: BootstrapOptions) -> Registry {
     let registry = Registry::default().with(DailyUsage::new(usage_lookback_days)).with(Backfill);
     let registry = registry.with(Retention::new(retention)).with(InvoiceClose::default());
+    let registry = registry.with(WelcomeBootstrap::new(bootstrap));
     SnapshotType::ALL.iter().fold(registry, |registry, kind| registry.with(TakeSnapshots::new(*kind)))
 }
 
@@ -232,6 +269,14 @@ impl Authenticate for Tokens {
             data.insert(caller);
             data
         }))
+    }
+
+    fn ended(&self, caller: &Data) -> BoxFuture<'static, ()> {
+        let caller = caller.get(&TypeId::of::<Caller>()).and_then(|caller| caller.downcast_ref::<Caller>());
+        match caller {
+            Some(caller) => Box::pin(self.0.ended(caller)),
+            None => Box::pin(std::future::pending()),
+        }
     }
 }
 

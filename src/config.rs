@@ -14,9 +14,9 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use crate::domain::job::RetryPolicy;
-use crate::service::job::RetentionOptions;
-use crate::service::{InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
-use crate::{bsp, graphql, http, scheduler, store, telemetry};
+use crate::service::job::{BootstrapOptions, RetentionOptions};
+use crate::service::{CatalogOptions, InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
+use crate::{bsp, catalog, graphql, hook, http, scheduler, store, telemetry};
 
 pub use reader::{BadSetting, Listed, Source};
 use reader::{Reader, Setting};
@@ -28,12 +28,16 @@ pub struct Config {
     pub http: http::server::Options,
     pub graphql: graphql::Options,
     pub bsp: bsp::Options,
+    pub hook: hook::Options,
     pub scheduler: scheduler::Options,
     pub scheduling: SchedulingOptions,
     pub ledger: LedgerOptions,
     pub retention: RetentionOptions,
     pub invoicing: InvoicingOptions,
     pub webhooks: WebhookOptions,
+    pub catalog: catalog::Options,
+    pub catalog_options: CatalogOptions,
+    pub bootstrap: BootstrapOptions,
     pub telemetry: telemetry::Options,
     /// `None`: not set, so nothing can be sealed or opened.
     pub keys: Option<MasterKeys>,
@@ -75,12 +79,16 @@ impl Config {
             http: http_options(&mut reader),
             graphql: graphql_options(&mut reader),
             bsp: bsp_options(&mut reader),
+            hook: hook_options(&mut reader),
             scheduler: scheduler_options(&mut reader),
             scheduling: scheduling_options(&mut reader),
             ledger: ledger_options(&mut reader),
             retention: retention_options(&mut reader),
             invoicing: invoicing_options(&mut reader),
             webhooks: webhook_options(&mut reader),
+            catalog: catalog_api(&mut reader),
+            catalog_options: catalog_options(&mut reader),
+            bootstrap: bootstrap_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
             keys: reader.take(
                 secret(
@@ -270,6 +278,20 @@ fn bsp_options(reader: &mut Reader) -> bsp::Options {
     }
 }
 
+fn hook_options(reader: &mut Reader) -> hook::Options {
+    let private = setting(
+        "ALLOW_PRIVATE_WEBHOOKS",
+        "off",
+        "whether webhooks may be sent into private networks and by http://: for demos and tests",
+    );
+    let timeout = setting("WEBHOOK_TIMEOUT_SECONDS", "15", "for one webhook with its answer");
+    hook::Options {
+        allow_private: reader.take(private, switch),
+        request_timeout: reader.take(timeout, |text| number(1..=60)(text).map(Duration::from_secs)),
+        ..hook::Options::default()
+    }
+}
+
 fn scheduler_options(reader: &mut Reader) -> scheduler::Options {
     let deadline = setting("JOB_DEADLINE_SECONDS", "1800", "a job that takes longer is stopped, a failed attempt");
     scheduler::Options {
@@ -325,6 +347,18 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
             setting("RETENTION_REJECTED_UPDATES_DAYS", "30", "how long what webhooks told in vain is kept, or keep"),
             days_or_keep,
         ),
+        alerts: reader.take(
+            setting("RETENTION_ALERTS_DAYS", "400", "how long alerts that are over are kept, or keep"),
+            days_or_keep,
+        ),
+        webhook_attempts: reader.take(
+            setting(
+                "RETENTION_WEBHOOK_ATTEMPTS_DAYS",
+                "30",
+                "how long the tries at sending webhooks are kept, or keep",
+            ),
+            days_or_keep,
+        ),
     }
 }
 
@@ -342,6 +376,37 @@ fn webhook_options(reader: &mut Reader) -> WebhookOptions {
         meta_verify_token: reader.take(verify_token, |text| {
             Ok::<_, String>(Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from))
         }),
+    }
+}
+
+fn catalog_api(reader: &mut Reader) -> catalog::Options {
+    let base = setting("CATALOG_API_BASE", "", "the merchants' catalogue; without it there are no bootstraps");
+    let key = secret("CATALOG_API_KEY", "what the catalogue is shown, as Authorization: ApiToken");
+    let timeout = setting("CATALOG_TIMEOUT_SECONDS", "10", "for one request to the catalogue with its whole body");
+    catalog::Options {
+        base: reader.take(base, |text| if text.is_empty() { Ok(None) } else { http_url(text).map(Some) }),
+        key: reader.take(key, |text| {
+            Ok::<_, String>(Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from))
+        }),
+        timeout: reader.take(timeout, |text| number(1..=600)(text).map(Duration::from_secs)),
+        ..catalog::Options::default()
+    }
+}
+
+fn catalog_options(reader: &mut Reader) -> CatalogOptions {
+    let ttl = setting("CATALOG_CACHE_TTL_SECONDS", "180", "how long a merchant's catalogue is kept");
+    CatalogOptions {
+        ttl: reader.take(ttl, seconds(1..=86_400)),
+        templates: reader.take_all("TEMPLATE_", "the id of a message template, by its name"),
+    }
+}
+
+fn bootstrap_options(reader: &mut Reader) -> BootstrapOptions {
+    let at_once = setting("BOOTSTRAP_AT_ONCE", "5", "welcome bootstraps that run at the same time on this node");
+    let per_minute = setting("BOOTSTRAP_PER_MINUTE", "20", "welcome bootstraps that this node starts in a minute");
+    BootstrapOptions {
+        at_once: reader.take(at_once, number(1..=1_000)),
+        per_minute: reader.take(per_minute, number(1..=100_000)),
     }
 }
 
@@ -391,6 +456,8 @@ mod tests {
         assert_eq!(config.scheduling, SchedulingOptions::default());
         assert_eq!(config.retention, RetentionOptions::default());
         assert_eq!(config.invoicing, InvoicingOptions::default());
+        assert_eq!(config.catalog_options, CatalogOptions::default());
+        assert_eq!(config.bootstrap, BootstrapOptions::default());
     }
 
     #[test]
@@ -401,6 +468,17 @@ mod tests {
         assert_eq!(config.http.bind.port(), 1);
         assert_eq!(config.scheduler.jobs_max, 3);
         assert!(!format!("{:?}", config.listed).contains("AAAA"));
+    }
+
+    #[test]
+    fn every_setting_of_the_prefix_is_a_template_and_the_environment_outweighs_the_file() {
+        let environment = map(&[("TEMPLATE_WELCOME", " 1001 "), ("TEMPLATE_", "x"), ("TEMPLATE_MENU", "")]);
+        let file = map(&[("template_welcome", "7"), ("template_hours", "1002")]);
+        let config = Config::from_sources(environment, file).unwrap();
+        assert_eq!(config.catalog_options.templates, map(&[("HOURS", "1002"), ("WELCOME", "1001")]));
+        let listed = config.listed.iter().filter(|listed| listed.name.starts_with("TEMPLATE_"));
+        let listed: Vec<_> = listed.map(|listed| (listed.name.as_str(), listed.source)).collect();
+        assert_eq!(listed, [("TEMPLATE_HOURS", Source::File), ("TEMPLATE_WELCOME", Source::Environment)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The demo: simulated BSPs, three organisations with their usage, traffic, messages, invoices and snapshots, and webhooks while it runs.
+//! The demo: simulated BSPs, three organisations with their usage, traffic, messages, invoices, snapshots and limits, and webhooks while it runs.
 
+mod allowance;
 mod ledger;
 mod live;
 mod message;
@@ -30,7 +31,7 @@ use crate::service::event::Follow;
 use crate::service::job_run::Filter;
 use crate::service::{MasterKeyError, MasterKeys, ServiceError, Services};
 use crate::shutdown;
-use crate::sim::Sim;
+use crate::sim::{Receiver, Sim};
 
 /// What the made-up usage grows from: the same on every machine.
 const SEED: u64 = 2_026;
@@ -77,6 +78,7 @@ struct Prepared {
 pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Result<(), DemoError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let sim = Sim::start(SEED, Arc::clone(&clock))?;
+    let receiver = Receiver::start()?;
     let folder = tempfile::tempdir()?;
     if is_default(&config, "DATABASE_URL") {
         config.store.url = format!("sqlite://{}", folder.path().join("demo.db").display());
@@ -84,8 +86,7 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
     if is_default(&config, "BIND") {
         config.http.port_taken = PortTaken::TakeFree;
     }
-    config.bsp.gupshup_url = sim.gupshup_url();
-    config.bsp.interakt_url = sim.interakt_url();
+    simulate(&mut config, &sim);
     if config.keys.is_none() {
         config.keys = Some(demo_key()?);
     }
@@ -96,7 +97,7 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
     let stop = shutdown::requested();
     tokio::pin!(stop);
     let shown = tokio::select! {
-        shown = prepare(app.services(), &sim) => Some(shown?),
+        shown = prepare(app.services(), &sim, &receiver) => Some(shown?),
         _ = &mut stop => None,
     };
     if let Some(Prepared { admin, organisations, traders }) = shown {
@@ -113,15 +114,33 @@ pub async fn run(mut config: Config, json: bool, metrics: RenderMetrics) -> Resu
         let (services, caller) = (app.services(), Caller::command_line());
         let lines = live::lines(services, &caller, app.address(), &traders, &app_secret, SEED).await?;
         let webhooks = tokio::spawn(live::send(lines, Arc::clone(&clock)));
-        let trickle = tokio::spawn(ledger::trickle(services.clone(), traders, clock));
-        let signal = stop.await?;
+        let newcomers = tokio::spawn(message::newcomers(services.clone(), traders.clone(), Arc::clone(&clock)));
+        let trickle = tokio::spawn(ledger::trickle(services.clone(), traders, Arc::clone(&clock)));
+        let signal = tokio::select! {
+            signal = stop => signal?,
+            never = allowance::stumble(&receiver, &clock) => match never {},
+        };
         webhooks.abort();
         trickle.abort();
+        newcomers.abort();
         tracing::info!(signal, "stopping the demo");
     }
     app.stop().await;
     sim.stop();
     Ok(())
+}
+
+/// Puts what is simulated in the place of the BSPs, the catalogue, and those who receive webhooks.
+fn simulate(config: &mut Config, sim: &Sim) {
+    config.bsp.gupshup_url = sim.gupshup_url();
+    config.bsp.interakt_url = sim.interakt_url();
+    config.catalog.base = Some(sim.catalog().url());
+    config.catalog.key = Some(SecretString::from(sim.catalog().key()));
+    let templates = &mut config.catalog_options.templates;
+    if templates.is_empty() {
+        templates.extend([("WELCOME", "1001"), ("MENU", "1002")].map(|(name, id)| (name.to_owned(), id.to_owned())));
+    }
+    config.hook.allow_private = true;
 }
 
 fn is_default(config: &Config, name: &str) -> bool {
@@ -140,7 +159,7 @@ fn app_secret() -> SecretString {
 }
 
 /// Makes the organisations, has their usage pulled while their traffic is recorded and invoiced, and makes tokens to look at it with.
-async fn prepare(services: &Services, sim: &Sim) -> Result<Prepared, ServiceError> {
+async fn prepare(services: &Services, sim: &Sim, receiver: &Receiver) -> Result<Prepared, ServiceError> {
     let caller = Caller::command_line();
     ledger::publish_prices(services, &caller).await?;
     let seeded = seed::organisations(services, sim, &caller).await?;
@@ -152,6 +171,8 @@ async fn prepare(services: &Services, sim: &Sim) -> Result<Prepared, ServiceErro
         traders.push(trader);
         invoices.push(ledger::invoice(services, &caller, organisation).await?);
     }
+    allowance::listen(services, &caller, &seeded, receiver).await?;
+    allowance::limit(services, &caller, &seeded).await?;
     if tokio::time::timeout(READY_WITHIN, all_settled(services)).await.is_err() {
         tracing::warn!("not everything is pulled yet; it goes on");
     }

@@ -10,6 +10,10 @@ pub mod domain;
 pub mod store;
 /// Outbound HTTP to the Business Service Providers, under limits.
 pub mod bsp;
+/// Outbound HTTP to the merchants' catalogue.
+pub mod catalog;
+/// Outbound HTTP to the receivers of webhooks, and never into a private network.
+pub mod hook;
 /// The cache behind its trait.
 pub mod cache;
 /// The bus behind its trait: hints that an organisation has new events.
@@ -25,7 +29,7 @@ pub mod graphql;
 
 /// actix-web: who is calling, GraphQL over HTTP and WebSocket, GraphiQL, health, metrics.
 pub mod http;
-/// A stand-in for the BSPs on loopback, with faults on demand, for the demo and the tests.
+/// A stand-in for the BSPs and the catalogue on loopback, with faults on demand, for the demo and the tests.
 pub mod sim;
 
 /// Logs and metrics.

@@ -19,16 +19,17 @@ use mention::mentions;
 /// Each room with the rooms that it may name. A new room is not allowed anywhere until it stands here.
 ///
 /// `app` puts the house together and so may name every room; `main` may name what `app` is asked with.
-const DIRECTION: [(&str, &[&str]); 18] = [
+const DIRECTION: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("telemetry", &[]),
     ("shutdown", &[]),
     ("store", &["domain"]),
     ("bsp", &["domain"]),
     ("catalog", &["domain"]),
+    ("hook", &["domain"]),
     ("cache", &["domain"]),
     ("bus", &["domain"]),
-    ("service", &["domain", "store", "bsp", "catalog", "cache", "bus"]),
+    ("service", &["domain", "store", "bsp", "catalog", "hook", "cache", "bus"]),
     ("scheduler", &["domain", "service"]),
     // The bus beside the services: a resolver of a subscription listens to it.
     ("graphql", &["domain", "service", "bus"]),
@@ -36,7 +37,20 @@ const DIRECTION: [(&str, &[&str]); 18] = [
     ("sim", &["domain"]),
     (
         "config",
-        &["domain", "store", "bsp", "catalog", "cache", "bus", "service", "scheduler", "graphql", "http", "telemetry"],
+        &[
+            "domain",
+            "store",
+            "bsp",
+            "catalog",
+            "hook",
+            "cache",
+            "bus",
+            "service",
+            "scheduler",
+            "graphql",
+            "http",
+            "telemetry",
+        ],
     ),
     ("app", &EVERY_ROOM_BUT_APP),
     // A script that plays on the whole house, as a person would.
@@ -46,13 +60,14 @@ const DIRECTION: [(&str, &[&str]); 18] = [
     ("", &[]),
 ];
 
-const EVERY_ROOM_BUT_APP: [&str; 14] = [
+const EVERY_ROOM_BUT_APP: [&str; 15] = [
     "domain",
     "telemetry",
     "shutdown",
     "store",
     "bsp",
     "catalog",
+    "hook",
     "cache",
     "bus",
     "service",

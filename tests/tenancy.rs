@@ -10,10 +10,15 @@ use async_graphql::Request;
 use catalogue::{Catalogue, OWN_CHANNEL, Question};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use support::World;
+use support::{NOON, Setup, World};
 use wabacus::domain::id::{OrganisationId, TokenId};
 use wabacus::domain::token::{Token, TokenScope};
 use wabacus::service::access::Caller;
+
+/// A world in which everything may be asked for at once, however much that is.
+async fn world() -> World {
+    Setup::at(NOON).with("COMPLEXITY_MAX", "1000000").begin().await
+}
 
 /// Two organisations that know nothing of each other.
 struct Neighbours {
@@ -28,7 +33,7 @@ struct Neighbours {
 
 impl Neighbours {
     async fn begin() -> Self {
-        let world = World::begin().await;
+        let world = world().await;
         let (own, own_channel) = world.shop("own-account").await;
         let (other, channel) = world.shop("other-account").await;
         world.pull_day(&other, "2026-06-04").await;
@@ -48,10 +53,23 @@ impl Neighbours {
             { externalId: \"diwali\", name: \"Diwali\", state: ACTIVE, recipients: 1 }]) { id } }";
         let campaign = world.ask(query, json!({ "id": other })).await["upsertCampaigns"][0]["id"].take();
         let query = "mutation($id: ID!) { recordUsage(organisationId: $id, records: [
-            { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" }]) { record { id } } }";
+            { kind: WHATSAPP, resourceType: \"message\", resourceId: \"wamid\" },
+            { kind: SOCIAL, resourceType: \"message\", resourceId: \"unpriced\" }]) { record { id } } }";
         let record = world.ask(query, json!({ "id": other })).await["recordUsage"][0]["record"]["id"].take();
+        // A part of the allowances of both, of which the channel has one of its own.
+        let query =
+            "mutation($id: ID!, $channel: ID!) { setAllowance(organisationId: $id, channelId: $channel) { overage } }";
+        world.ask(query, json!({ "id": other, "channel": channel })).await;
+        let query = "mutation($id: ID!) { reserveAllowance(channelId: $id, quantity: 1, ttlSeconds: 86400) { id } }";
+        let held = world.ask(query, json!({ "id": channel })).await["reserveAllowance"]["id"].take();
+        // A name that leads nowhere, for ever (RFC 2606).
+        let query = "mutation($id: ID!) { createWebhookEndpoint(organisationId: $id, url: \"https://hooks.invalid/\") { endpoint { id } } }";
+        let hook = world.ask(query, json!({ "id": other })).await["createWebhookEndpoint"]["endpoint"]["id"].take();
+        let query = "query($id: ID!) { organisation(id: $id) { alerts { nodes { id } } } }";
+        let alert = world.ask(query, json!({ "id": other })).await["organisation"]["alerts"]["nodes"][0]["id"].take();
         let mut foreign = vec![other, channel];
-        foreign.extend([customer, record, campaign].map(|id| id.as_str().expect("an id").to_owned()));
+        foreign
+            .extend([customer, record, campaign, held, hook, alert].map(|id| id.as_str().expect("an id").to_owned()));
         for list in [
             &data["organisation"]["scheduledJobs"],
             &data["organisation"]["jobRuns"]["nodes"],
@@ -201,7 +219,7 @@ async fn ask_all(world: &World, caller: Option<&Caller>) -> Vec<(Question, Value
 
 #[actix_web::test]
 async fn without_a_token_every_field_is_unauthenticated() {
-    let world = World::begin().await;
+    let world = world().await;
     for (question, answer) in ask_all(&world, None).await {
         assert_eq!(codes(&answer), ["UNAUTHENTICATED"], "{}: {answer:#}", question.place);
     }
@@ -223,7 +241,7 @@ fn token(world: &World, scopes: Vec<TokenScope>, expires_in_hours: i64) -> Token
 
 #[actix_web::test]
 async fn a_token_that_ran_out_while_its_connection_lasted_is_unauthenticated() {
-    let world = World::begin().await;
+    let world = world().await;
     let caller = Caller::of(token(&world, vec![TokenScope::Read], -1));
     for (question, answer) in ask_all(&world, Some(&caller)).await {
         assert_eq!(codes(&answer), ["UNAUTHENTICATED"], "{}: {answer:#}", question.place);
@@ -245,11 +263,20 @@ const RECORDING: &[&str] = &[
     "Mutation.recordEmail",
     "Mutation.recordWhatsApp",
     "Mutation.recordLlmResponse",
+    "Mutation.startWelcomeBootstrap",
+    "Mutation.reserveAllowance",
+    "Mutation.commitReservation",
+    "Mutation.releaseReservation",
+    "Mutation.createWebhookEndpoint",
+    "Mutation.deleteWebhookEndpoint",
+    "Mutation.testWebhookEndpoint",
+    "Mutation.replayWebhookEndpoint",
+    "Mutation.enableWebhookEndpoint",
 ];
 
 #[actix_web::test]
 async fn a_token_that_only_records_reads_nothing_but_whose_it_is() {
-    let world = World::begin().await;
+    let world = world().await;
     let caller = Caller::of(token(&world, vec![TokenScope::Record], 1));
     for (question, answer) in ask_all(&world, Some(&caller)).await {
         let forbidden = codes(&answer) == ["FORBIDDEN"];

@@ -51,6 +51,7 @@ fn run(organisation_id: OrganisationId, due: Instant) -> JobRun {
         schedule_id: None,
         kind: JobKind::DailyUsage,
         subject: None,
+        customer_id: None,
         trigger: JobTrigger::Schedule,
         state: JobRunState::Running,
         scheduled_for: due,
@@ -62,6 +63,7 @@ fn run(organisation_id: OrganisationId, due: Instant) -> JobRun {
         error: None,
         range: None,
         progress: None,
+        bootstrap: None,
         cancel_requested: false,
     }
 }
@@ -126,6 +128,10 @@ impl Work for EmptyWork {
     }
 
     async fn quarantined(&self, _organisation: OrganisationId, _restarts: u32) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    async fn let_go(&self, _organisation: OrganisationId) -> Result<(), WorkError> {
         Ok(())
     }
 }

@@ -6,8 +6,6 @@ use std::time::{self, Duration};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use wabacus::bsp::{self, Bsps};
-use wabacus::bus::LocalBus;
-use wabacus::cache::LocalCache;
 use wabacus::domain::attempt::Verdict;
 use wabacus::domain::clock::{Clock as _, Instant, ManualClock};
 use wabacus::domain::id::{OrganisationId, ScheduleId};
@@ -19,7 +17,7 @@ use wabacus::domain::schedule::Cron;
 use wabacus::scheduler::{NoFaults, Options, Scheduler};
 use wabacus::service::dispatch::DispatchService;
 use wabacus::service::job::{Job, JobContext, Registry};
-use wabacus::service::{Core, CoreParts, InvoicingOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError};
+use wabacus::service::{Core, CoreParts, SchedulingOptions, ServiceError};
 use wabacus::store::{self, Store};
 
 use crate::{ALLOCATOR, Seen};
@@ -92,19 +90,9 @@ pub(crate) async fn measure(count: usize) -> Seen {
 
 fn dispatch(store: Store, clock: &ManualClock, job: EmptyJob) -> DispatchService {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let core = Core::new(CoreParts {
-        store,
-        clock: Arc::new(clock.clone()),
-        bus: Arc::new(LocalBus::default()),
-        cache: Arc::new(LocalCache::default()),
-        bsps: Bsps::new(bsp::Options::default(), Arc::new(clock.clone())).expect("clients that are never used"),
-        keys: MasterKeys::ephemeral(),
-        invoicing: InvoicingOptions::default(),
-        lease: Arc::new(OneNode),
-        scheduling: SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() },
-        ledger: wabacus::service::LedgerOptions::default(),
-        webhooks: wabacus::service::WebhookOptions::default(),
-    });
+    let bsps = Bsps::new(bsp::Options::default(), Arc::new(clock.clone())).expect("clients that are never used");
+    let scheduling = SchedulingOptions { herd_window: TimeDelta::zero(), ..SchedulingOptions::default() };
+    let core = Core::new(CoreParts { scheduling, ..CoreParts::alone(store, Arc::new(clock.clone()), bsps) });
     DispatchService::new(core, Arc::new(Registry::default().with(job)))
 }
 

@@ -13,6 +13,8 @@ pub struct Model {
     pub kind: String,
     /// Null: what the kind is of by itself.
     pub subject: Option<String>,
+    /// Null but for a welcome bootstrap.
+    pub customer_id: Option<Uuid>,
     pub trigger: String,
     pub state: String,
     pub scheduled_for: DateTimeUtc,
@@ -28,6 +30,8 @@ pub struct Model {
     /// Present together with `progress_total`.
     pub progress_done: Option<i64>,
     pub progress_total: Option<i64>,
+    /// What a welcome bootstrap has warmed, as JSON.
+    pub result: Option<String>,
     pub cancel_requested: bool,
     /// Under which the row was last written.
     pub epoch: i64,

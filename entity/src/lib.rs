@@ -1,6 +1,11 @@
 //! Rows as they lie in the tables: no rules, no clock, nothing of the API; only `store` knows them.
 
 pub mod activity;
+pub mod alert;
+pub mod alert_setting;
+pub mod allowance;
+pub mod allowance_counter;
+pub mod allowance_reservation;
 pub mod audit_entry;
 pub mod call_detail;
 pub mod campaign;
@@ -38,7 +43,10 @@ pub mod token;
 pub mod usage_customer_day;
 pub mod usage_detail;
 pub mod usage_hour;
+pub mod usage_over_allowance;
 pub mod usage_payload;
 pub mod usage_period;
 pub mod usage_record;
+pub mod webhook_attempt;
+pub mod webhook_endpoint;
 pub mod webhook_secret;

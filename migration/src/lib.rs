@@ -19,6 +19,10 @@ mod m20261121_000014_message;
 mod m20261121_000015_metric;
 mod m20261121_000016_webhook_in;
 mod m20261121_000017_free_message;
+mod m20261121_000018_allowance;
+mod m20261121_000019_alert;
+mod m20261121_000020_webhook_out;
+mod m20261121_000021_bootstrap;
 mod m20261121_000022_activity;
 
 /// Every migration, oldest first.
@@ -45,6 +49,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000015_metric::Migration),
             Box::new(m20261121_000016_webhook_in::Migration),
             Box::new(m20261121_000017_free_message::Migration),
+            Box::new(m20261121_000018_allowance::Migration),
+            Box::new(m20261121_000019_alert::Migration),
+            Box::new(m20261121_000020_webhook_out::Migration),
+            Box::new(m20261121_000021_bootstrap::Migration),
             Box::new(m20261121_000022_activity::Migration),
         ]
     }

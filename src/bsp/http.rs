@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
@@ -13,6 +13,7 @@ use url::{Host, Url};
 use super::error::{Action, Advice, BspError, Complaint, StopReason, name, quote, readable, without_token};
 use super::limiter::{Limiter, LimiterState, Rates};
 use super::{Options, number};
+use crate::domain::attempt;
 use crate::domain::channel::BspKind;
 use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::money::Money;
@@ -243,15 +244,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); a date in the past is no wait at all.
 fn retry_after(headers: &HeaderMap, now: Instant) -> Option<TimeDelta> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        // More seconds than fit are as good as the longest wait, to which the limiter cuts it.
-        return Some(text.parse().ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX));
-    }
-    let date = DateTime::parse_from_rfc2822(text).ok()?.to_utc();
-    Some((date - now).max(TimeDelta::zero()))
+    attempt::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
 }
 
 /// What `X-App-Usage` and `X-Business-Use-Case-Usage` say: counters in per cent of what is allowed, and the minutes until
@@ -305,19 +299,6 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
-        let now = "2026-06-05T12:00:00Z".parse().unwrap();
-        let read = |text: &str| retry_after(&headers(&[("retry-after", text)]), now);
-        assert_eq!(read("120"), Some(TimeDelta::seconds(120)));
-        assert_eq!(read("Fri, 05 Jun 2026 12:03:00 GMT"), Some(TimeDelta::minutes(3)));
-        assert_eq!(read("Fri, 05 Jun 2026 11:00:00 GMT"), Some(TimeDelta::zero()));
-        assert_eq!(read("99999999999999999999"), Some(TimeDelta::MAX));
-        assert_eq!(read("soon"), None);
-        assert_eq!(read(""), None);
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 
     #[test]

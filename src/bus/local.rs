@@ -1,24 +1,29 @@
-//! The bus of a single process: a broadcast channel.
+//! The bus of a single process: a broadcast channel for each kind of signal.
 
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::{Bus, Heard, Listening};
+use super::{Bus, Heard, Listening, Revocations, Revoked};
 use crate::domain::event::Hint;
+use crate::domain::id::TokenId;
 
 /// How many hints a slow listener may be behind before it is told of a gap.
 const BACKLOG_MAX: usize = 4_096;
+
+/// The same of tokens, which are revoked by hand.
+const REVOKED_MAX: usize = 256;
 
 /// A bus that reaches the listeners of this process.
 #[derive(Debug)]
 pub struct LocalBus {
     sender: broadcast::Sender<Hint>,
+    revoked: broadcast::Sender<TokenId>,
 }
 
 impl Default for LocalBus {
     fn default() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG_MAX) }
+        Self { sender: broadcast::Sender::new(BACKLOG_MAX), revoked: broadcast::Sender::new(REVOKED_MAX) }
     }
 }
 
@@ -33,6 +38,16 @@ impl Bus for LocalBus {
     fn listen(&self) -> Listening {
         let hints = BroadcastStream::new(self.sender.subscribe());
         Box::pin(hints.map(|hint| hint.map_or(Heard::Gap, Heard::Hint)))
+    }
+
+    fn revoke(&self, token: TokenId) {
+        // An error says that nobody listens, which is as it may be.
+        drop(self.revoked.send(token));
+    }
+
+    fn revocations(&self) -> Revocations {
+        let revoked = BroadcastStream::new(self.revoked.subscribe());
+        Box::pin(revoked.map(|token| token.map_or(Revoked::Gap, Revoked::Token)))
     }
 }
 
@@ -55,6 +70,20 @@ mod tests {
         bus.publish(&[two]);
         assert_eq!(first.next().await, Some(Heard::Hint(two)));
         assert_eq!(second.next().await, Some(Heard::Hint(two)));
+    }
+
+    #[tokio::test]
+    async fn every_listener_hears_of_tokens_that_are_revoked_and_of_those_it_missed() {
+        let bus = LocalBus::default();
+        let mut revoked = bus.revocations();
+        let tokens: Vec<_> = (0..=256).map(|_| TokenId::generate("2026-06-05T09:00:00Z".parse().unwrap())).collect();
+        bus.revoke(tokens[0]);
+        assert_eq!(revoked.next().await, Some(Revoked::Token(tokens[0])));
+        for token in &tokens {
+            bus.revoke(*token);
+        }
+        assert_eq!(revoked.next().await, Some(Revoked::Gap));
+        assert_eq!(revoked.next().await, Some(Revoked::Token(tokens[1])));
     }
 
     #[tokio::test]

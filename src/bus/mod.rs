@@ -1,4 +1,4 @@
-//! The bus carries hints that an organisation has new events; what they are, the reader finds in the event log.
+//! The bus carries hints that an organisation has new events, and word of tokens that were revoked; what there is, the reader finds in the database.
 //!
 //! A hint may be lost, repeated or late: nothing depends on it but how soon somebody looks. In process it is a broadcast channel.
 
@@ -10,6 +10,7 @@ use std::pin::Pin;
 use futures_util::Stream;
 
 use crate::domain::event::Hint;
+use crate::domain::id::TokenId;
 
 pub use local::LocalBus;
 
@@ -22,6 +23,18 @@ pub enum Heard {
     Gap,
 }
 
+/// What a listener hears of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// This one was revoked.
+    Token(TokenId),
+    /// Word of some was lost: look at your own.
+    Gap,
+}
+
+/// Revocations as they come; ends when the bus is gone.
+pub type Revocations = Pin<Box<dyn Stream<Item = Revoked> + Send>>;
+
 /// Hints as they come; ends when the bus is gone.
 pub type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
 
@@ -31,4 +44,8 @@ pub trait Bus: Send + Sync + Debug {
     fn publish(&self, hints: &[Hint]);
     /// Hears every hint that is published from now on.
     fn listen(&self) -> Listening;
+    /// Tells every listener that a token opens nothing any more; never blocks and never fails.
+    fn revoke(&self, token: TokenId);
+    /// Hears of every token that is revoked from now on.
+    fn revocations(&self) -> Revocations;
 }

@@ -23,7 +23,7 @@ impl std::fmt::Display for Source {
 /// A setting as `wabacus config` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    pub name: &'static str,
+    pub name: String,
     /// What it is set to; a secret is not shown.
     pub value: String,
     pub source: Source,
@@ -54,7 +54,7 @@ pub(super) struct Setting {
 pub(super) struct Reader {
     environment: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
-    known: BTreeSet<&'static str>,
+    known: BTreeSet<String>,
     listed: Vec<Listed>,
     bad: Vec<BadSetting>,
 }
@@ -70,19 +70,39 @@ impl Reader {
     /// the end.
     pub(super) fn take<T>(&mut self, setting: Setting, parse: impl Fn(&str) -> Result<T, String>) -> T {
         let Setting { name, default, meaning, secret } = setting;
-        self.known.insert(name);
+        self.known.insert(name.to_owned());
         let (value, source) = match (self.environment.get(name), self.file.get(name)) {
             (Some(value), _) => (value.clone(), Source::Environment),
             (None, Some(value)) => (value.clone(), Source::File),
             (None, None) => (default.to_owned(), Source::Default),
         };
         let shown = if secret && !value.is_empty() { "(hidden)".to_owned() } else { value.clone() };
-        self.listed.push(Listed { name, value: shown.clone(), source, meaning });
+        self.listed.push(Listed { name: name.to_owned(), value: shown.clone(), source, meaning });
         parse(&value).unwrap_or_else(|accepted| {
             let source_name = source.to_string();
             self.bad.push(BadSetting { name: name.to_owned(), value: shown, source_name, accepted });
             parse(default).unwrap_or_else(|_| unreachable!("the default of {name} is accepted, as a test checks"))
         })
+    }
+
+    /// Reads every setting whose name begins with `prefix`, by the rest of the name; one that is empty is as one that is not set.
+    pub(super) fn take_all(&mut self, prefix: &str, meaning: &'static str) -> BTreeMap<String, String> {
+        let mut taken = BTreeMap::new();
+        for (source, settings) in [(Source::File, &self.file), (Source::Environment, &self.environment)] {
+            for (name, value) in settings {
+                let rest = name.strip_prefix(prefix).filter(|rest| !rest.is_empty());
+                if let Some(rest) = rest {
+                    self.known.insert(name.clone());
+                    taken.insert(rest.to_owned(), (name.clone(), value.trim().to_owned(), source));
+                }
+            }
+        }
+        let taken = taken.into_iter().filter(|(_, (_, value, _))| !value.is_empty());
+        let listed = |(rest, (name, value, source)): (String, (String, String, Source))| {
+            self.listed.push(Listed { name, value: value.clone(), source, meaning });
+            (rest, value)
+        };
+        taken.map(listed).collect()
     }
 
     /// All that was read; an error where something was bad, or the file has a key that no setting has.

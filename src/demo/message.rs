@@ -9,7 +9,7 @@ use super::traffic::{self, Chance, Happening};
 use crate::domain::account_usage::UsageCategory;
 use crate::domain::campaign::{Campaign, CampaignDraft, CampaignState};
 use crate::domain::channel::ChannelKind;
-use crate::domain::clock::Instant;
+use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::message::{Life, Pricing, Update};
 use crate::domain::organisation::Organisation;
 use crate::domain::phone::PhoneNumber;
@@ -27,6 +27,9 @@ const CHANNEL_SNAPSHOT_DAYS: u64 = 7;
 
 /// How long a campaign lasts.
 const CAMPAIGN_DAYS: u64 = 5;
+
+/// How often somebody new writes to a shop.
+const NEWCOMER_EVERY: TimeDelta = TimeDelta::seconds(15);
 
 /// Campaigns, and how many days ago each began; the last one still runs.
 const CAMPAIGNS: [(&str, u64); 4] =
@@ -69,6 +72,39 @@ pub(super) async fn fill(
         services.message.record(caller, organisation.id, batch).await?;
     }
     snapshots(services, caller, organisation, trader, range.to()).await
+}
+
+/// Lets somebody whom nobody knows write to each shop from time to time, for as long as it is polled.
+pub(super) async fn newcomers(services: Services, traders: Vec<Trader>, clock: SharedClock) {
+    let caller = Caller::command_line();
+    for trader in traders.iter().cycle() {
+        clock.wait(clock.now() + NEWCOMER_EVERY).await;
+        if let Err(error) = greet(&services, &caller, trader, clock.now()).await {
+            tracing::warn!(%error, "a made-up newcomer is not heard");
+        }
+    }
+}
+
+async fn greet(services: &Services, caller: &Caller, trader: &Trader, now: Instant) -> Result<(), ServiceError> {
+    let Some(channel) = trader.whatsapp().next() else { return Ok(()) };
+    // Numbers from half a million on are nobody's yet; another moment is another person.
+    let number = 500_000 + now.timestamp_millis().rem_euclid(400_000);
+    let greeting = Update {
+        field: "messages".to_owned(),
+        external_id: format!("hello-{}", now.timestamp_millis()),
+        channel_id: channel.id,
+        direction: Direction::Inbound,
+        phone: PhoneNumber::parse("phone", &format!("{}{number:06}", trader.shop.phone_prefix))?,
+        customer_name: None,
+        campaign_id: None,
+        conversation_id: None,
+        conversation_expires_at: None,
+        pricing: Pricing::default(),
+        life: Life::seen(now),
+        failure: None,
+    };
+    services.message.record(caller, trader.organisation_id, vec![Ok(greeting)]).await?;
+    Ok(())
 }
 
 async fn campaigns(

@@ -14,7 +14,7 @@ use crate::service::access::Caller;
 use crate::service::channel::{GupshupCredentials, InteraktCredentials, NewChannel};
 use crate::service::organisation::{Filter, NewOrganisation, Order};
 use crate::service::{ServiceError, Services};
-use crate::sim::{Fault, Often, Sim, SimAccount};
+use crate::sim::{Fault, Often, Sim, SimAccount, SimMerchant};
 
 /// Channels of the other kinds, which every shop has one of.
 const OTHERS: [(ChannelKind, &str); 5] = [
@@ -150,6 +150,7 @@ pub(super) async fn organisations(
         for line in tenant.channels {
             open_account(sim, line, zone, currency);
         }
+        sim.catalog().add(SimMerchant::new(tenant.external_id));
         let organisation = match existing(services, tenant.external_id).await? {
             Some(organisation) => organisation,
             None => create(services, caller, tenant).await?,

@@ -64,6 +64,43 @@ const MESSAGES: &str = r"4. What came of our messages? (an organisation's token)
     }
   }";
 
+/// What to ask about limits, the catalogue, and all organisations.
+const LIMITS: &str = r"5. How much is left, where does it lead, and what should somebody know? (an organisation's token)
+
+  {
+    organisation {
+      allowance { dailyLimit dailyUsed dailyReserved dailyRemaining monthlyLimit monthlyUsed monthlyRemaining overage policy dailyResetsAt }
+      forecast { kind percent percentAtEnd reachesLimitOn text }
+      alerts(first: 5) { nodes { kind state open threshold used limit message } }
+      webhookEndpoints { url eventTypes state pending }
+    }
+  }
+
+6. What do the first messages of a customer need? (an organisation's token): asked once, kept for three minutes
+
+  {
+    organisation {
+      catalog {
+        unavailable categories { hit fetchedAt items { id name } } branches { hit items { id name data } } templates { name id }
+      }
+      jobRuns(first: 3, kind: WELCOME_BOOTSTRAP) {
+        nodes { trigger state attempt error customer { phone } bootstrap { categories branches templates milliseconds } }
+      }
+    }
+  }
+
+7. Who are they all? (the admin token): by number, 20 a page
+
+  {
+    organisations(limit: 20, offset: 0) {
+      totalCount hasMore
+      nodes {
+        name plan { name } allowance { dailyUsed dailyLimit monthlyUsed monthlyLimit policy } alerts(first: 1, open: true) { nodes { message } }
+        activity { active conversationsThisMonth lastActivityAt } usageHistory(months: 3) { month conversations }
+      }
+    }
+  }";
+
 /// What to ask of the first organisation.
 fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
     let back = |days| today.checked_sub_days(Days::new(days)).unwrap_or(today);
@@ -72,6 +109,7 @@ fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
     let month = to.format("%Y-%m");
     let month_ago = back(29);
     let first_id = first.map(|shown| shown.id.to_string()).unwrap_or_default();
+    let first_name = first.map(|shown| shown.name.as_str()).unwrap_or_default();
     let first_token = first.map(|shown| shown.token.as_str()).unwrap_or_default();
     let pdf = first.and_then(|shown| shown.invoice).map(|id| format!("{url}/v1/invoices/{id}.pdf")).unwrap_or_default();
     format!(
@@ -123,7 +161,9 @@ fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
 
 {MESSAGES}
 
-5. How are the jobs? (the admin token)
+{LIMITS}
+
+8. How are the jobs? (the admin token)
 
   {{
     scheduler {{ actors running queued limiters {{ bsp account closedUntil }} }}
@@ -132,15 +172,19 @@ fn queries(url: &str, first: Option<&Shown>, today: NaiveDate) -> String {
     }}
   }}
 
-6. Watch messages come in (the admin token): webhooks bring one about every second
+9. Watch messages come in (the admin token): webhooks bring one about every second
 
   subscription {{ realTimeMetrics(organisationId: "{first_id}") {{ cachedAt metrics {{ messages {{ total sent delivered read replied }} }} }} }}
 
-7. Watch it being charged (the admin token): something more is recorded every few seconds
+10. Watch it being charged (the admin token): something more is recorded every few seconds
 
   subscription {{ usageChanged(organisationId: "{first_id}") {{ cursor at changed currentPeriod {{ totalCost totalRecords }} }} }}
 
-8. Watch a job (the admin token): start the subscription in one tab, then pull today's usage in another
+11. Watch alerts being raised (the admin token): {first_name} reaches 80, 90 and 100 % of its day while you look
+
+  subscription {{ alertRaised(organisationId: "{first_id}") {{ cursor state alert {{ kind threshold used limit message }} }} }}
+
+12. Watch a job (the admin token): start the subscription in one tab, then pull today's usage in another
 
   subscription {{ accountUsageChanged(organisationId: "{first_id}") {{ cursor dates days {{ date counts {{ total }} complete }} }} }}
 

@@ -1,6 +1,6 @@
-//! What an attempt of a job came to, and what becomes of its run because of it.
+//! What an attempt of a job came to, what becomes of its run because of it, and how long a server asks to be left alone.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 
 use super::clock::Instant;
 use super::job::{JobRun, JobRunState, RetryPolicy};
@@ -81,6 +81,17 @@ pub fn settle(mut run: JobRun, verdict: Verdict, now: Instant, policy: &RetryPol
     }
 }
 
+/// What `Retry-After` asks for, in seconds or as a date (RFC 9110, 10.2.3); a date in the past is no wait at all.
+pub fn retry_after(text: &str, now: Instant) -> Option<TimeDelta> {
+    let text = text.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        // More seconds than fit are as good as the longest wait, to which whoever waits cuts it.
+        return Some(text.parse().ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX));
+    }
+    let date = DateTime::parse_from_rfc2822(text).ok()?.to_utc();
+    Some((date - now).max(TimeDelta::zero()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +109,7 @@ mod tests {
             schedule_id: None,
             kind: JobKind::DailyUsage,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Running,
             scheduled_for: now(),
@@ -109,6 +121,7 @@ mod tests {
             error: None,
             range: None,
             progress: None,
+            bootstrap: None,
             cancel_requested: false,
         }
     }
@@ -152,5 +165,17 @@ mod tests {
         let cancelled = JobRun { cancel_requested: true, ..running(1) };
         let run = settle(cancelled, Verdict::Released, now(), &RetryPolicy::default(), 0);
         assert_eq!((run.state, run.finished_at), (JobRunState::Cancelled, Some(now())));
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now = "2026-06-05T12:00:00Z".parse().unwrap();
+        let read = |text: &str| retry_after(text, now);
+        assert_eq!(read("120"), Some(TimeDelta::seconds(120)));
+        assert_eq!(read("Fri, 05 Jun 2026 12:03:00 GMT"), Some(TimeDelta::minutes(3)));
+        assert_eq!(read("Fri, 05 Jun 2026 11:00:00 GMT"), Some(TimeDelta::zero()));
+        assert_eq!(read("99999999999999999999"), Some(TimeDelta::MAX));
+        assert_eq!(read("soon"), None);
+        assert_eq!(read(""), None);
     }
 }

@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::Bootstrap;
 use super::clock::Instant;
 use super::code::coded;
-use super::id::{ChannelId, JobRunId, OrganisationId, ScheduleId};
+use super::id::{ChannelId, CustomerId, JobRunId, OrganisationId, ScheduleId};
 use super::period::{DateRange, Zone};
 use super::schedule::Cron;
 
@@ -139,6 +140,9 @@ pub struct JobRun {
     /// `None`: what the kind is of by itself; of a backfill, account usage.
     #[serde(default)]
     pub subject: Option<JobSubject>,
+    /// Whom it is for; `None` of every kind but `WELCOME_BOOTSTRAP`.
+    #[serde(default)]
+    pub customer_id: Option<CustomerId>,
     pub trigger: JobTrigger,
     pub state: JobRunState,
     pub scheduled_for: Instant,
@@ -152,7 +156,44 @@ pub struct JobRun {
     /// The days that were asked for; `None`: what the kind does by itself.
     pub range: Option<DateRange>,
     pub progress: Option<Progress>,
+    /// What it has warmed; `None` of every kind but `WELCOME_BOOTSTRAP`, and of one that has not begun.
+    #[serde(default)]
+    pub bootstrap: Option<Bootstrap>,
     pub cancel_requested: bool,
+}
+
+impl JobRun {
+    /// A run that is about to be queued, due `now`.
+    pub fn queued(
+        organisation_id: OrganisationId,
+        kind: JobKind,
+        trigger: JobTrigger,
+        range: Option<DateRange>,
+        policy: &RetryPolicy,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id: JobRunId::generate(now),
+            organisation_id,
+            schedule_id: None,
+            kind,
+            subject: None,
+            customer_id: None,
+            trigger,
+            state: JobRunState::Queued,
+            scheduled_for: now,
+            started_at: None,
+            finished_at: None,
+            attempt: 0,
+            max_attempts: policy.attempts_max,
+            next_attempt_at: None,
+            error: None,
+            range,
+            progress: None,
+            bootstrap: None,
+            cancel_requested: false,
+        }
+    }
 }
 
 /// How a run went for one channel.

@@ -2,11 +2,14 @@
 
 pub mod account_usage;
 pub mod activity;
+pub mod alert;
 pub mod allowance;
 pub mod attempt;
 pub mod audit;
 pub mod billing;
+pub mod bootstrap;
 pub mod campaign;
+pub mod catalog;
 pub mod channel;
 pub mod clock;
 mod code;
@@ -16,6 +19,7 @@ pub mod dashboard;
 mod decimal;
 pub mod event;
 pub mod firing;
+pub mod hook;
 pub mod id;
 pub mod input;
 pub mod invoice;

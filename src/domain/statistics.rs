@@ -204,6 +204,15 @@ impl Percent {
         let hundredths = rounded_ratio((current - previous) * 10_000, previous).ok_or(Overflow)?;
         Ok(Self { hundredths })
     }
+
+    /// How much of `whole` is `part`, rounded half away from zero; of nothing, nothing is 0 and anything 100.
+    pub fn part(part: i64, whole: i64) -> Result<Self, Overflow> {
+        if whole <= 0 {
+            return Ok(Self { hundredths: if part > 0 { 100 * 100 } else { 0 } });
+        }
+        let hundredths = rounded_ratio(i128::from(part) * 10_000, i128::from(whole)).ok_or(Overflow)?;
+        Ok(Self { hundredths })
+    }
 }
 
 impl fmt::Display for Percent {

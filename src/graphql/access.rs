@@ -46,6 +46,13 @@ pub(super) fn recorder<'a>(ctx: &Context<'a>) -> Result<Access<'a>> {
     Ok(access)
 }
 
+/// A caller who may say where webhooks go.
+pub(super) fn hooks<'a>(ctx: &Context<'a>) -> Result<Access<'a>> {
+    let access = holder(ctx)?;
+    access.caller.require_hooks()?;
+    Ok(access)
+}
+
 /// A caller who may read across organisations.
 pub(super) fn admin_reader<'a>(ctx: &Context<'a>) -> Result<Access<'a>> {
     let access = holder(ctx)?;
@@ -78,6 +85,12 @@ impl Access<'_> {
     pub(super) fn organisation_to_record(&self, field: &str, id: Option<&ID>) -> Result<OrganisationId> {
         let id = id.map(|id| OrganisationId::parse(field, id)).transpose()?;
         reached(field, self.caller.reach_to_record(id))
+    }
+
+    /// The same for a caller who says where webhooks go, and need not read.
+    pub(super) fn organisation_for_hooks(&self, field: &str, id: Option<&ID>) -> Result<OrganisationId> {
+        let id = id.map(|id| OrganisationId::parse(field, id)).transpose()?;
+        reached(field, self.caller.reach_for_hooks(id))
     }
 
     /// `found`, if it belongs to an organisation that the caller reaches; else the answer is as if it did not exist.

@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use secrecy::SecretString;
 
 use super::access;
+use super::allowance::{self, Allowance};
 use super::error::Result;
 use super::scalar::DateTime;
 use crate::domain::channel;
@@ -95,6 +96,11 @@ impl Channel {
     /// Why it needs attention, when it does.
     async fn status_reason(&self) -> Option<&str> {
         self.0.status_reason.as_deref()
+    }
+
+    /// How much may be used on it, where it has an allowance of its own beside the organisation's.
+    async fn allowance(&self, ctx: &Context<'_>) -> Result<Option<Allowance>> {
+        allowance::of_channel(ctx, self.0.organisation_id, self.0.id).await
     }
 
     /// When it was connected.

@@ -3,9 +3,11 @@
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::access;
+use super::catalog::Bootstrap;
 use super::channel::Channel;
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
+use super::customer::Customer;
 use super::error::{Fault, Result};
 use super::loader;
 use super::organisation::Organisation;
@@ -127,6 +129,17 @@ impl JobRun {
     /// What it is of, where its kind alone does not say it: a BACKFILL without a subject is of account usage.
     async fn subject(&self) -> Option<JobSubject> {
         self.0.subject.map(Into::into)
+    }
+
+    /// Whom a `WELCOME_BOOTSTRAP` is for; null of every other kind.
+    async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Customer>> {
+        let id = self.0.customer_id?;
+        Some(loader::customer(ctx, id).await.map(Customer))
+    }
+
+    /// What a `WELCOME_BOOTSTRAP` has warmed; null of every other kind, and of one that has not begun.
+    async fn bootstrap(&self) -> Option<Result<Bootstrap>> {
+        self.0.bootstrap.map(TryInto::try_into)
     }
 
     /// The organisation that it belongs to.

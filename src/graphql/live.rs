@@ -112,7 +112,7 @@ pub(super) struct LiveMutation;
 
 #[Object]
 impl LiveMutation {
-    /// Drops what is kept of an organisation's metrics, dashboards and snapshots; how many answers it was. For admins.
+    /// Drops what is kept of an organisation's metrics, dashboards, snapshots and catalogue; how many answers it was. For admins.
     async fn invalidate_cache(
         &self,
         ctx: &Context<'_>,

@@ -14,6 +14,7 @@ use futures_util::task::{FutureObj, Spawn, SpawnError};
 use super::error::{Fault, Result};
 use crate::domain::account_usage::UsageDetail;
 use crate::domain::activity::{Activity, MonthlyActivity};
+use crate::domain::allowance::{Allowance, Scope};
 use crate::domain::channel::Channel;
 use crate::domain::customer::{Customer, Engagement};
 use crate::domain::id::{
@@ -79,6 +80,11 @@ pub(super) async fn prices(ctx: &Context<'_>) -> Result<Arc<PriceBook>> {
 /// The channel of an object that the caller has reached.
 pub(super) async fn channel(ctx: &Context<'_>, id: ChannelId) -> Result<Channel> {
     of(ctx)?.load_one(id).await?.ok_or_else(|| Fault::internal(&format!("{id} is named and is not there")))
+}
+
+/// The run of an object that the caller has reached, unless retention removed it.
+pub(super) async fn job_run(ctx: &Context<'_>, id: JobRunId) -> Result<Option<JobRun>> {
+    of(ctx)?.load_one(id).await
 }
 
 /// The customer of an object that the caller has reached.
@@ -211,8 +217,21 @@ pub(super) async fn voided(ctx: &Context<'_>, id: UsageRecordId) -> Result<bool>
     Ok(of(ctx)?.load_one(VoidOf(id)).await?.is_some())
 }
 
+/// Whether a record of the ledger went beyond an allowance.
+pub(super) async fn over_allowance(ctx: &Context<'_>, id: UsageRecordId) -> Result<bool> {
+    Ok(of(ctx)?.load_one(OverOf(id)).await?.is_some())
+}
+
+/// An allowance, if there is one.
+pub(super) async fn allowance(ctx: &Context<'_>, scope: Scope) -> Result<Option<Allowance>> {
+    of(ctx)?.load_one(scope).await
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct VoidOf(UsageRecordId);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct OverOf(UsageRecordId);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct CountsOf {
@@ -275,6 +294,15 @@ impl Loader<ChannelId> for Batch {
     }
 }
 
+impl Loader<JobRunId> for Batch {
+    type Value = JobRun;
+    type Error = Fault;
+
+    async fn load(&self, ids: &[JobRunId]) -> Result<HashMap<JobRunId, JobRun>> {
+        Ok(self.0.job_run.find_many(ids).await?)
+    }
+}
+
 impl Loader<CustomerId> for Batch {
     type Value = Customer;
     type Error = Fault;
@@ -329,6 +357,26 @@ impl Loader<VoidOf> for Batch {
         let ids: Vec<_> = records.iter().map(|record| record.0).collect();
         let voided = self.0.ledger.voided(&ids).await?;
         Ok(voided.into_iter().map(|id| (VoidOf(id), ())).collect())
+    }
+}
+
+impl Loader<OverOf> for Batch {
+    type Value = ();
+    type Error = Fault;
+
+    async fn load(&self, records: &[OverOf]) -> Result<HashMap<OverOf, ()>> {
+        let ids: Vec<_> = records.iter().map(|record| record.0).collect();
+        let over = self.0.ledger.over_allowance(&ids).await?;
+        Ok(over.into_iter().map(|id| (OverOf(id), ())).collect())
+    }
+}
+
+impl Loader<Scope> for Batch {
+    type Value = Allowance;
+    type Error = Fault;
+
+    async fn load(&self, scopes: &[Scope]) -> Result<HashMap<Scope, Allowance>> {
+        Ok(self.0.allowance.of(scopes).await?)
     }
 }
 

@@ -3,12 +3,14 @@
 use async_graphql::{Context, ID, Interface, Object};
 use uuid::Uuid;
 
-use super::access;
+use super::access::{self, Access};
+use super::alert::Alert;
 use super::audit::AuditEntry;
 use super::campaign::Campaign;
 use super::channel::Channel;
 use super::customer::Customer;
 use super::error::{Fault, Result};
+use super::hook::WebhookEndpoint;
 use super::invoice::{Invoice, InvoiceLine};
 use super::job_run::JobRun;
 use super::organisation::Organisation;
@@ -18,7 +20,7 @@ use super::snapshot::Snapshot;
 use super::token::Token;
 use super::usage_record::UsageRecord;
 use crate::domain::audit;
-use crate::domain::id::{AnyId, AuditEntryId};
+use crate::domain::id::{AnyId, AuditEntryId, TokenId};
 use crate::domain::page::PageRequest;
 use crate::service::Services;
 
@@ -40,6 +42,8 @@ pub(super) enum Node {
     Campaign(Campaign),
     UsageRecord(UsageRecord),
     Snapshot(Snapshot),
+    Alert(Alert),
+    WebhookEndpoint(WebhookEndpoint),
 }
 
 #[derive(Debug, Default)]
@@ -77,12 +81,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             let found = services.job_run.find(id).await?;
             access.seen("job run", found, |found| found.organisation_id).map(JobRun).map(Node::from)
         }
-        AnyId::TokenId(id) => {
-            // A token is known to admins and to its holder, not to those who hold another one of the same organisation.
-            let known = access.caller.is_admin() || access.token.id == id;
-            let found = services.access.find(id).await?.filter(|_| known);
-            found.map(|found| Node::from(Token(found))).ok_or_else(|| Fault::not_found("token"))
-        }
+        AnyId::TokenId(id) => token(&access, id).await,
         AnyId::AuditEntryId(id) => {
             if !access.caller.is_admin() {
                 return Err(Fault::not_found("audit entry"));
@@ -90,10 +89,17 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             let found = audit_entry(services, id).await?;
             found.map(|found| Node::from(AuditEntry(found))).ok_or_else(|| Fault::not_found("audit entry"))
         }
-        // A payload is reached through the day that was taken from it.
-        AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) => Err(Fault::not_found("node")),
-        AnyId::ReservationId(_) | AnyId::AlertId(_) | AnyId::EndpointId(_) | AnyId::AttemptId(_) => {
+        // A payload is reached through the day that was taken from it, a try at a webhook through its endpoint.
+        AnyId::RejectedUpdateId(_) | AnyId::PayloadId(_) | AnyId::ReservationId(_) | AnyId::AttemptId(_) => {
             Err(Fault::not_found("node"))
+        }
+        AnyId::AlertId(id) => {
+            let found = services.alert.find(id).await?;
+            access.seen("alert", found, |found| found.about.organisation_id).map(Alert).map(Node::from)
+        }
+        AnyId::EndpointId(id) => {
+            let found = services.hook.find(id).await?;
+            access.seen("webhook endpoint", found, |found| found.organisation_id).map(WebhookEndpoint).map(Node::from)
         }
         AnyId::CustomerId(id) => {
             let found = services.customer.find(id).await?;
@@ -123,6 +129,13 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Node> {
             access.seen("invoice line", found, |found| found.organisation_id).map(InvoiceLine).map(Node::from)
         }
     }
+}
+
+/// A token is known to admins and to its holder, not to those who hold another one of the same organisation.
+async fn token(access: &Access<'_>, id: TokenId) -> Result<Node> {
+    let known = access.caller.is_admin() || access.token.id == id;
+    let found = access.services.access.find(id).await?.filter(|_| known);
+    found.map(|found| Node::from(Token(found))).ok_or_else(|| Fault::not_found("token"))
 }
 
 /// The audit log is only read in pages, newest first: the entry is the first one after the place that comes just before its own.

@@ -5,13 +5,17 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::access;
 use super::account_usage::{DailyUsage, MonthlyUsage};
 use super::activity::{Activity, MonthlyActivity};
+use super::alert::{self, Alert, AlertSettings, Forecast};
+use super::allowance::{self, Allowance};
 use super::campaign::{self, Campaign};
+use super::catalog::Catalog;
 use super::channel::{Bsp, Channel, ChannelKind};
 use super::complexity;
 use super::connection::{self, Connection, PageArguments};
 use super::credit::CreditBalance;
 use super::customer::{self, Customer};
 use super::error::{Fault, Result};
+use super::hook::{self, WebhookEndpoint};
 use super::invoice::{self, Invoice, InvoicePreview, InvoiceState};
 use super::job_run::{self, JobRun, JobRunState};
 use super::live::{self, Dashboard, LiveMetrics};
@@ -195,6 +199,11 @@ impl Organisation {
         usage_record::page(access::services(ctx)?, self.0.id, &filter, PageArguments::forward(first, after)).await
     }
 
+    /// How much it may use, and where that stands.
+    async fn allowance(&self, ctx: &Context<'_>) -> Result<Allowance> {
+        allowance::of_organisation(ctx, self.0.id).await
+    }
+
     /// What it has in credits.
     async fn credits(&self, ctx: &Context<'_>) -> Result<CreditBalance> {
         CreditBalance::of(ctx, &self.0).await
@@ -291,6 +300,36 @@ impl Organisation {
         Ok(snapshots.into_iter().map(Snapshot).collect())
     }
 
+    /// What somebody should know of, newest first.
+    #[graphql(complexity = "complexity::page(__ctx, __variables_definition, __field) * child_complexity + 1")]
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, 1 to 100; 20 without.")] first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "True: only what still concerns anybody; false: only what does not.")] open: Option<bool>,
+    ) -> Result<Connection<Alert>> {
+        alert::page(access::services(ctx)?, Some(self.0.id), open, PageArguments::forward(first, after)).await
+    }
+
+    /// At what it is alerted.
+    async fn alert_settings(&self, ctx: &Context<'_>) -> Result<AlertSettings> {
+        Ok(AlertSettings(access::services(ctx)?.alert.settings(self.0.id).await?))
+    }
+
+    /// Where the present month goes if use goes on as it did; only of what there is a limit of.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn forecast(&self, ctx: &Context<'_>) -> Result<Vec<Forecast>> {
+        let forecasts = access::services(ctx)?.alert.forecasts(&self.0).await?;
+        Ok(forecasts.into_iter().map(Forecast).collect())
+    }
+
+    /// Where its events are sent, oldest first.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Result<Vec<WebhookEndpoint>> {
+        hook::of_organisation(ctx, self.0.id).await
+    }
+
     /// Its recurring jobs.
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn scheduled_jobs(&self, ctx: &Context<'_>) -> Result<Vec<ScheduledJob>> {
@@ -310,6 +349,11 @@ impl Organisation {
     ) -> Result<Connection<JobRun>> {
         let page = PageArguments::forward(first, after);
         job_run::page(access::services(ctx)?, Some(self.0.id), kind, state, page).await
+    }
+
+    /// What its catalogue has, as the first messages of a customer need it.
+    async fn catalog(&self) -> Catalog {
+        Catalog(self.0.clone())
     }
 
     /// The month that is billed now, as it stands.

@@ -3,12 +3,16 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, SchemaBuilder};
 
 use super::account_usage::AccountUsageMutation;
+use super::alert::{Alert, AlertMutation, AlertQuery, AlertSubscription};
+use super::allowance::{AllowanceMutation, AllowanceQuery, AllowanceSubscription};
 use super::audit::{AuditEntry, AuditQuery};
 use super::campaign::{Campaign, CampaignMutation};
+use super::catalog::CatalogMutation;
 use super::channel::ChannelMutation;
 use super::connection::Connection;
 use super::credit::{CreditEntry, CreditMutation};
 use super::customer::{Customer, CustomerMutation};
+use super::hook::{HookMutation, HookQuery, WebhookAttempt};
 use super::invoice::{Invoice, InvoiceMutation};
 use super::job_run::{JobRun, JobRunMutation, JobRunQuery};
 use super::ledger::LedgerMutation;
@@ -46,6 +50,9 @@ pub struct Query(
     AuditQuery,
     WebhookQuery,
     SnapshotQuery,
+    AlertQuery,
+    AllowanceQuery,
+    HookQuery,
 );
 
 /// What can be changed: usage is recorded with the scope RECORD, everything else is for admins.
@@ -68,12 +75,22 @@ pub struct Mutation(
     LedgerMutation,
     SnapshotMutation,
     MessageMutation,
+    AlertMutation,
+    AllowanceMutation,
+    CatalogMutation,
+    HookMutation,
 );
 
 /// What can be followed. Every event has a cursor, opaque and ordered within an organisation: give the last one as `after` to go on
 /// without a hole.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(EventSubscription, SnapshotSubscription, LiveSubscription);
+pub struct Subscription(
+    EventSubscription,
+    SnapshotSubscription,
+    AlertSubscription,
+    LiveSubscription,
+    AllowanceSubscription,
+);
 
 /// The API.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -128,6 +145,8 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .override_output_type_description::<Connection<UsageRecord>>("A page of the ledger's records.")
         .override_output_type_description::<Connection<Customer>>("A page of customers.")
         .override_output_type_description::<Connection<Campaign>>("A page of campaigns.")
+        .override_output_type_description::<Connection<Alert>>("A page of alerts.")
+        .override_output_type_description::<Connection<WebhookAttempt>>("A page of tries at sending webhooks.")
 }
 
 /// The schema over `services`.

@@ -245,7 +245,8 @@ impl EventSubscription {
         #[graphql(desc = "The cursor of the last event seen: what came since is sent first.")] after: Option<String>,
     ) -> Result<BoxStream<'static, Result<JobRunChanged>>> {
         let access = access::reader(ctx)?;
-        let follow = if organisation_id.is_none() && access.caller.is_admin() {
+        let unnamed = organisation_id.is_none() && access.caller.usual_organisation().is_none();
+        let follow = if unnamed && access.caller.is_admin() {
             Follow::All
         } else {
             Follow::Organisation(access.organisation("organisationId", organisation_id.as_ref()).await?.id)
@@ -272,6 +273,16 @@ pub(super) async fn watch(
     after: Option<&str>,
     kind: FactKind,
 ) -> Result<impl Stream<Item = Result<(Place, Event)>> + Send + use<>> {
+    watch_any(access, follow, after, vec![kind]).await
+}
+
+/// The same for events of several kinds.
+pub(super) async fn watch_any(
+    access: Access<'_>,
+    follow: Follow,
+    after: Option<&str>,
+    kinds: Vec<FactKind>,
+) -> Result<impl Stream<Item = Result<(Place, Event)>> + Send + use<>> {
     let log = match follow {
         Follow::Organisation(_) => Log::Organisation,
         Follow::All => Log::All,
@@ -279,7 +290,7 @@ pub(super) async fn watch(
     let after = after.map(|cursor| Cursor::parse("after", cursor, log)).transpose()?.map(|cursor| cursor.after);
     let services = access.services.clone();
     let caller = access.caller.clone();
-    let events = access.services.event.follow(follow, after, vec![kind]).await?;
+    let events = access.services.event.follow(follow, after, kinds).await?;
     let events = events.then(move |event| {
         let (services, caller) = (services.clone(), caller.clone());
         async move {

@@ -125,6 +125,11 @@ impl UsageRecord {
         self.0.correction.as_ref().map(|correction| correction.reason.as_str())
     }
 
+    /// Whether it was written although it went beyond an allowance whose policy is `BLOCK`.
+    async fn over_allowance(&self, ctx: &Context<'_>) -> Result<bool> {
+        loader::over_allowance(ctx, self.0.id).await
+    }
+
     /// Whether another record takes this one away.
     async fn voided(&self, ctx: &Context<'_>) -> Result<bool> {
         // Only a first record is ever taken away.

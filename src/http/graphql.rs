@@ -2,7 +2,7 @@
 //!
 //! GET runs queries only and POST takes nothing but JSON, so no page of a foreign origin can make a browser mutate.
 
-use super::api::{Api, Denied};
+use super::api::Api;
 use super::media::{self, Media};
 use super::{auth, request, response, selection, sse};
 use actix_web::http::{Method, StatusCode, header};
@@ -33,11 +33,11 @@ pub(super) async fn handle<E: Executor>(
     }
     match api.identify(auth::of_headers(incoming.headers())).await {
         Ok(caller) => request.data = caller,
-        Err(Denied::NotValid) => return response::unauthenticated(media),
-        Err(Denied::Fault(fault)) => return response::auth_fault(&fault, media),
+        Err(denied) => return response::denied(&denied, media),
     }
     if media == Media::EventStream {
-        return sse::stream(&api.schema, request, api.draining.clone());
+        let ended = api.authenticate.ended(&request.data);
+        return sse::stream(&api.schema, request, api.draining.clone(), ended);
     }
     response::of_operation(&api.schema.execute(request).await, media)
 }

@@ -1,5 +1,6 @@
 //! GraphQL responses as HTTP, and refusals that never reached the schema in the same shape.
 
+use super::api::{self, Denied};
 use super::auth::AuthFault;
 use super::guard::never_began;
 use super::media::Media;
@@ -9,7 +10,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 
@@ -49,13 +50,28 @@ pub(super) fn refusal(status: StatusCode, media: Media, code: &str, message: &st
 
 /// The token is unknown, expired, revoked or malformed.
 pub(super) fn unauthenticated(media: Media) -> HttpResponse {
+    unauthenticated_because("The token is not valid.", media)
+}
+
+fn unauthenticated_because(message: &str, media: Media) -> HttpResponse {
     let mut builder = HttpResponse::Unauthorized();
     builder.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
-    refusal_with(builder, media, "UNAUTHENTICATED", "The token is not valid.")
+    refusal_with(builder, media, "UNAUTHENTICATED", message)
+}
+
+/// A request that gets nowhere because of who sent it.
+pub(super) fn denied(denied: &Denied, media: Media) -> HttpResponse {
+    match denied {
+        Denied::NotValid => unauthenticated(media),
+        Denied::Misplaced => unauthenticated_because(api::MISPLACED, media),
+        Denied::Organisation(ServiceError::BadInput(bad)) => bad_input_as(bad, media),
+        Denied::Organisation(error) => refusal(StatusCode::FORBIDDEN, media, error.code(), &error.to_string()),
+        Denied::Fault(fault) => auth_fault(fault, media),
+    }
 }
 
 /// Nobody could say whose token it is, or its owner has to wait.
-pub(super) fn auth_fault(fault: &AuthFault, media: Media) -> HttpResponse {
+fn auth_fault(fault: &AuthFault, media: Media) -> HttpResponse {
     match fault {
         AuthFault::RateLimited { retry_after_seconds } => {
             let mut builder = HttpResponse::TooManyRequests();
@@ -98,9 +114,12 @@ pub(super) fn service_error(error: &ServiceError) -> HttpResponse {
 
 /// A parameter that is not as it should be, by its name.
 pub(super) fn bad_input(bad: &BadInput) -> HttpResponse {
+    bad_input_as(bad, Media::Json)
+}
+
+fn bad_input_as(bad: &BadInput, media: Media) -> HttpResponse {
     let extensions = json!({"code": "BAD_USER_INPUT", "field": bad.field});
-    let body = json!({"errors": [{"message": bad.to_string(), "extensions": extensions}]});
-    HttpResponse::BadRequest().insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+    errors_with(HttpResponse::BadRequest(), media, &bad.to_string(), &extensions)
 }
 
 /// The error and everything behind it, outermost first.
@@ -109,10 +128,14 @@ pub(super) fn chain(error: &ServiceError) -> String {
     std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }
 
-fn refusal_with(mut builder: HttpResponseBuilder, media: Media, code: &str, message: &str) -> HttpResponse {
+fn refusal_with(builder: HttpResponseBuilder, media: Media, code: &str, message: &str) -> HttpResponse {
+    errors_with(builder, media, message, &json!({"code": code}))
+}
+
+fn errors_with(mut builder: HttpResponseBuilder, media: Media, message: &str, extensions: &Json) -> HttpResponse {
     // A client that wanted a stream of events and gets none is told so in plain JSON.
     let media = if media == Media::EventStream { Media::Json } else { media };
-    let body = json!({"errors": [{"message": message, "extensions": {"code": code}}]});
+    let body = json!({"errors": [{"message": message, "extensions": extensions}]});
     builder.insert_header((header::CACHE_CONTROL, "no-store"));
     builder.content_type(media.content_type()).body(body.to_string())
 }

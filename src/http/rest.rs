@@ -1,11 +1,9 @@
 //! Plain HTTP beside the API: who is calling, and how large a body may be.
 
-use std::any::TypeId;
-
 use actix_web::HttpResponse;
 use actix_web::http::header::HeaderMap;
 
-use super::api::{self, Denied};
+use super::api;
 use super::auth::{self, Authenticate};
 use super::media::Media;
 use super::response;
@@ -26,13 +24,9 @@ impl BodyLimit {
     }
 }
 
-/// Who is calling, by the bearer token; a request without one, or with one that opens nothing, is refused.
+/// Who is calling, by the bearer token or an admin's key; a request without one, or with one that opens nothing, is refused.
 pub(super) async fn caller(headers: &HeaderMap, authenticate: &dyn Authenticate) -> Result<Caller, HttpResponse> {
-    let data = match api::identify(authenticate, auth::of_headers(headers)).await {
-        Ok(data) => data,
-        Err(Denied::NotValid) => return Err(response::unauthenticated(Media::Json)),
-        Err(Denied::Fault(fault)) => return Err(response::auth_fault(&fault, Media::Json)),
-    };
-    let caller = data.get(&TypeId::of::<Caller>()).and_then(|caller| caller.downcast_ref::<Caller>());
-    caller.cloned().ok_or_else(|| response::unauthenticated(Media::Json))
+    let data = api::identify(authenticate, auth::of_headers(headers)).await;
+    let data = data.map_err(|denied| response::denied(&denied, Media::Json))?;
+    api::caller_of(&data).cloned().ok_or_else(|| response::unauthenticated(Media::Json))
 }

@@ -1,7 +1,7 @@
 //! Settings of the HTTP server, its start and its graceful stop.
 
 use super::api::Api;
-use super::auth::Authenticate;
+use super::auth::{self, Authenticate};
 use super::guard::Guarded;
 use super::health::{self, Readiness, RenderMetrics};
 pub use super::limit::Limits;
@@ -210,6 +210,8 @@ fn cors(origins: &[String]) -> Cors {
         .allowed_methods([Method::GET, Method::POST])
         .allowed_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE])
         .allowed_header("x-request-id")
+        .allowed_header(auth::API_KEY)
+        .allowed_header(auth::ORGANISATION_ID)
         .expose_headers(["x-request-id", "retry-after"])
         .max_age(3600);
     // An origin has no path, but people write "https://app.example.com/". What has no host would serialise to "null".

@@ -83,6 +83,15 @@ pub(super) struct Assignment {
     pub(super) incarnation: u32,
 }
 
+/// What is to be told of an organisation's actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alarm {
+    /// It died too often.
+    Quarantined { organisation: OrganisationId, restarts: u32 },
+    /// It is well again.
+    LetGo { organisation: OrganisationId },
+}
+
 /// Figures that only grow, and the last lateness.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Tally {
@@ -121,7 +130,7 @@ pub(super) struct Agenda {
     ended: Vec<Ended>,
     /// Woken while they have a run: it may be that it is to be cancelled.
     asked: HashSet<OrganisationId>,
-    alarms: Vec<(OrganisationId, u32)>,
+    alarms: Vec<Alarm>,
     quarantined: BTreeSet<OrganisationId>,
     starting: usize,
     up: usize,
@@ -284,16 +293,18 @@ impl Agenda {
 
     pub(super) fn quarantine(&mut self, organisation: OrganisationId, restarts: u32) {
         if self.quarantined.insert(organisation) {
-            self.alarms.push((organisation, restarts));
+            self.alarms.push(Alarm::Quarantined { organisation, restarts });
         }
     }
 
     pub(super) fn end_quarantine(&mut self, organisation: OrganisationId) {
-        self.quarantined.remove(&organisation);
+        if self.quarantined.remove(&organisation) {
+            self.alarms.push(Alarm::LetGo { organisation });
+        }
     }
 
-    /// The alarm to raise next; it stays until [`Agenda::alarm_raised`].
-    pub(super) fn alarm(&self) -> Option<(OrganisationId, u32)> {
+    /// The alarm to raise or to end next; it stays until [`Agenda::alarm_raised`].
+    pub(super) fn alarm(&self) -> Option<Alarm> {
         self.alarms.first().copied()
     }
 

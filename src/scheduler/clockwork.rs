@@ -19,7 +19,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
 use crate::service::dispatch::Look;
 
-use super::agenda::{Agenda, Ended, Phase};
+use super::agenda::{Agenda, Alarm, Ended, Phase};
 use super::arbiter::Guardians;
 use super::job;
 use super::message::{Receipt, Start};
@@ -194,8 +194,15 @@ impl Clockwork {
 
     async fn raise_alarms(&self) -> Result<(), Halt> {
         loop {
-            let Some((organisation, restarts)) = self.stage.desk.agenda().alarm() else { return Ok(()) };
-            tolerate("raise an alarm", guarded(self.stage.work.quarantined(organisation, restarts)).await)?;
+            let Some(alarm) = self.stage.desk.agenda().alarm() else { return Ok(()) };
+            let work = &self.stage.work;
+            let told = match alarm {
+                Alarm::Quarantined { organisation, restarts } => {
+                    guarded(work.quarantined(organisation, restarts)).await
+                }
+                Alarm::LetGo { organisation } => guarded(work.let_go(organisation)).await,
+            };
+            tolerate("raise or end an alarm", told)?;
             self.stage.desk.agenda().alarm_raised();
         }
     }

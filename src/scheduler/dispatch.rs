@@ -71,4 +71,8 @@ impl Work for DispatchService {
     async fn quarantined(&self, organisation: OrganisationId, restarts: u32) -> Result<(), WorkError> {
         Ok(Self::quarantined(self, organisation, restarts).await?)
     }
+
+    async fn let_go(&self, organisation: OrganisationId) -> Result<(), WorkError> {
+        Ok(Self::let_go(self, organisation).await?)
+    }
 }

@@ -13,6 +13,8 @@ pub enum FaultPoint {
     ActorHandle,
     /// A job is about to run, in its own task.
     JobRun,
+    /// Webhooks are about to be sent to an address, in a task of their own.
+    HookVisit,
 }
 
 /// Decides whether something breaks; asked at every [`FaultPoint`]. To strike is to panic.

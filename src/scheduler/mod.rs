@@ -9,6 +9,7 @@ mod agenda;
 mod arbiter;
 mod backoff;
 mod clockwork;
+mod courier;
 mod desk;
 mod dispatch;
 mod fault;
@@ -32,6 +33,7 @@ use chrono::TimeDelta;
 
 use crate::domain::clock::SharedClock;
 use crate::domain::id::OrganisationId;
+use crate::service::dispatch::Epoch;
 use crate::service::wake::{LimiterState, SchedulerReport, SchedulerView, Wake};
 
 use agenda::Phase;
@@ -41,6 +43,7 @@ use desk::Desk;
 use stage::Stage;
 use status::Node;
 
+pub use courier::Courier;
 pub use fault::{FaultPoint, Faults, NoFaults};
 pub use work::{Work, WorkError};
 
@@ -181,6 +184,11 @@ impl Scheduler {
         desk.until(|agenda, _| agenda.is_over()).await;
         self.inner.arbiters.stop();
         tracing::info!("the scheduler has stopped");
+    }
+
+    /// The fencing token of the lease that its jobs, and whatever else this node does on its own, run under.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.inner.node.epoch)
     }
 
     /// Resolves once every actor has started, nothing is due at the clock's present time, nothing runs and everything that ran

@@ -240,6 +240,12 @@ async fn an_actor_that_keeps_dying_is_quarantined_and_probed() {
     scheduler.settled().await;
     story.work.assert_state(run, JobRunState::Succeeded);
     assert_eq!(scheduler.report().await.quarantined, [organisation], "on probation");
+    assert!(story.work.state().let_go.is_empty());
+    story.clock.advance(TimeDelta::minutes(10));
+    while story.work.state().let_go.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(scheduler.report().await.quarantined, [], "trusted again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

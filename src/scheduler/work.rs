@@ -52,4 +52,6 @@ pub trait Work: Send + Sync + Debug {
     async fn cancel_requested(&self, running: &[OrganisationId]) -> Result<Vec<JobRunId>, WorkError>;
     /// Raises the alarm that an organisation's actor died too often.
     async fn quarantined(&self, organisation: OrganisationId, restarts: u32) -> Result<(), WorkError>;
+    /// Ends that alarm: the actor has lived long enough to be trusted again.
+    async fn let_go(&self, organisation: OrganisationId) -> Result<(), WorkError>;
 }

@@ -1,9 +1,11 @@
 //! Who is calling, what they reach, and the tokens that say so.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::StreamExt as _;
 use rand::RngCore as _;
 use secrecy::SecretString;
 use serde_json::json;
@@ -11,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use super::caller::Caller;
 use super::{Core, ServiceError};
+use crate::bus::Revoked;
 use crate::domain::clock::Instant;
 use crate::domain::id::{OrganisationId, TokenId};
 use crate::domain::input::{BadInput, Name};
@@ -21,7 +24,7 @@ use crate::store;
 /// What a secret starts with, so that one that leaked is recognised for what it is.
 const SECRET_PREFIX: &str = "wab_";
 
-/// How long a token that was looked up is trusted without looking again. Revoking forgets it at once on its own node.
+/// How long a token that was looked up is trusted without looking again. Revoking forgets it at once.
 const TRUST: Duration = Duration::from_secs(30);
 
 /// How exact `lastUsedAt` is: it is written at most this often.
@@ -66,6 +69,11 @@ impl AccessService {
                 Some(mut token) if token.is_live(now) => {
                     self.touch(&mut token, now);
                     self.remember(&key, &token).await;
+                    // One that was revoked while it was remembered is forgotten again, whoever came first.
+                    if !self.still_valid(&Caller::of(token.clone())).await? {
+                        self.core.cache().remove(&key).await;
+                        return Ok(None);
+                    }
                     token
                 }
                 _ => return Ok(None),
@@ -83,6 +91,38 @@ impl AccessService {
         }
         let token = store::token::find(self.core.store().read(), held.id).await?;
         Ok(token.is_some_and(|token| token.is_live(now)))
+    }
+
+    /// Resolves once what `caller` holds opens nothing any more, because it ran out or was revoked; for the command line, never. A
+    /// revocation by another process is heard of where the bus reaches it.
+    pub fn ended(&self, caller: &Caller) -> impl Future<Output = ()> + Send + use<> {
+        // Listening begins now, and not when somebody first waits.
+        let mut revocations = self.core.bus().revocations();
+        let (access, caller) = (self.clone(), caller.clone());
+        async move {
+            let Some(token) = caller.token() else { return pending().await };
+            let revoked = async {
+                loop {
+                    match revocations.next().await {
+                        Some(Revoked::Token(id)) if id == token.id => return,
+                        // Where it cannot be looked at, whoever holds it is asked again at the next word.
+                        Some(Revoked::Gap) if matches!(access.still_valid(&caller).await, Ok(false)) => return,
+                        Some(Revoked::Token(_) | Revoked::Gap) => {}
+                        None => return pending().await,
+                    }
+                }
+            };
+            let expired = async {
+                match token.expires_at {
+                    Some(expiry) => access.core.clock().wait(expiry).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = revoked => {}
+                () = expired => {}
+            }
+        }
     }
 
     async fn remember(&self, key: &str, token: &Token) {
@@ -152,6 +192,7 @@ impl AccessService {
         work.audit(caller, "revokeToken", organisation, Some(id.to_string()), json!({ "revoked": revoked })).await?;
         work.commit().await?;
         self.core.cache().remove(&cache_key(&hash)).await;
+        self.core.bus().revoke(id);
         Ok(revoked)
     }
 

@@ -11,6 +11,8 @@ use crate::domain::token::{Token, TokenScope};
 #[derive(Debug, Clone)]
 pub struct Caller {
     who: Who,
+    /// The organisation that is meant where none is named; only of who belongs to none.
+    usual: Option<OrganisationId>,
 }
 
 #[derive(Debug, Clone)]
@@ -22,12 +24,27 @@ enum Who {
 impl Caller {
     /// The person at the machine itself, who may do everything.
     pub const fn command_line() -> Self {
-        Self { who: Who::CommandLine }
+        Self { who: Who::CommandLine, usual: None }
     }
 
     /// Whoever holds `token`.
     pub fn of(token: Token) -> Self {
-        Self { who: Who::Token(Arc::new(token)) }
+        Self { who: Who::Token(Arc::new(token)), usual: None }
+    }
+
+    /// The same caller, who means `organisation` where they name none. Who belongs to another one may not.
+    pub fn meaning(mut self, organisation: OrganisationId) -> Result<Self, ServiceError> {
+        match self.organisation_id() {
+            None => self.usual = Some(organisation),
+            Some(own) if own == organisation => {}
+            Some(_) => return Err(ServiceError::Forbidden("this token is of another organisation".to_owned())),
+        }
+        Ok(self)
+    }
+
+    /// The organisation that is meant where none is named: the caller's own, or the one that an admin chose for all of a request.
+    pub fn usual_organisation(&self) -> Option<OrganisationId> {
+        self.organisation_id().or(self.usual)
     }
 
     /// The caller's token; `None`: the command line.
@@ -92,6 +109,14 @@ impl Caller {
         Err(ServiceError::Forbidden("this needs a token with the scope RECORD".to_owned()))
     }
 
+    /// May say where an organisation's webhooks go: with the scope RECORD, or as an admin.
+    pub fn require_hooks(&self) -> Result<(), ServiceError> {
+        if self.has(TokenScope::Record) || self.has(TokenScope::Admin) {
+            return Ok(());
+        }
+        Err(ServiceError::Forbidden("this needs a token with the scope RECORD, or an admin token".to_owned()))
+    }
+
     /// The organisation that is meant: the caller's own where none is named. Another than one's own is as if it did not exist.
     pub fn reach(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
         self.require_read()?;
@@ -104,16 +129,21 @@ impl Caller {
         self.named(named)
     }
 
+    /// The same for a caller who says where webhooks go, and need not read.
+    pub fn reach_for_hooks(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
+        self.require_hooks()?;
+        self.named(named)
+    }
+
     fn named(&self, named: Option<OrganisationId>) -> Result<OrganisationId, ServiceError> {
         match (self.organisation_id(), named) {
             (Some(own), None) => Ok(own),
             (Some(own), Some(named)) if own == named => Ok(own),
             (Some(_), Some(_)) => Err(ServiceError::NotFound("organisation")),
-            (None, Some(named)) => Ok(named),
-            (None, None) => {
+            (None, named) => named.or(self.usual).ok_or_else(|| {
                 let accepted = "expected an organisation's id, because an admin token belongs to none";
-                Err(BadInput::new("organisationId", "null", accepted).into())
-            }
+                BadInput::new("organisationId", "null", accepted).into()
+            }),
         }
     }
 

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::access::Caller;
 use super::core::UnitOfWork;
-use super::{Core, ServiceError, account_usage, job_run};
+use super::{Core, ServiceError, account_usage, alert, job_run};
 use crate::domain::channel::{BspAccountRef, BspKind, Channel, ChannelKind, ChannelStatus};
 use crate::domain::id::{ChannelId, OrganisationId};
 use crate::domain::input::{BadInput, Name};
-use crate::domain::job::{JobKind, JobTrigger};
+use crate::domain::job::{JobKind, JobRun, JobTrigger};
 use crate::domain::organisation::Organisation;
 use crate::domain::period::Month;
 use crate::domain::phone::PhoneNumber;
@@ -130,7 +130,7 @@ impl ChannelService {
         organisation: &Organisation,
     ) -> Result<(), ServiceError> {
         let policy = &self.core.scheduling().retry;
-        let run = job_run::new_run(organisation.id, JobKind::DailyUsage, JobTrigger::Event, None, policy, work.now());
+        let run = JobRun::queued(organisation.id, JobKind::DailyUsage, JobTrigger::Event, None, policy, work.now());
         job_run::enqueue(work, run).await?;
         Ok(())
     }
@@ -157,6 +157,7 @@ impl ChannelService {
             }
             channel.account = Some(account.account.clone());
         }
+        let needed_attention = channel.status == ChannelStatus::NeedsAttention;
         channel.name = name.map_or(channel.name, Name::into_string);
         channel.phone_number = phone_number.or(channel.phone_number);
         channel.status = match (change.paused, channel.status, &account) {
@@ -172,6 +173,9 @@ impl ChannelService {
         let sealed = self.seal(id, account.as_ref());
         store::channel::update(work.tx(), &channel, sealed.as_ref(), work.now()).await?;
         let organisation_id = channel.organisation_id;
+        if needed_attention && channel.status != ChannelStatus::NeedsAttention {
+            alert::attended(&mut work, organisation_id, id).await?;
+        }
         if account.is_some() && channel.is_metered() {
             let organisation = store::organisation::find(work.tx(), organisation_id).await?;
             let organisation = organisation.ok_or(ServiceError::NotFound("organisation"))?;

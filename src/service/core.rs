@@ -1,26 +1,28 @@
 //! What every service stands on: the store, the clock, the bus, the keys; and the unit of work.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
-use super::ServiceError;
 use super::caller::Caller;
 use super::credential::MasterKeys;
-use super::lease::{Epoch, Lease};
+use super::lease::{Epoch, Lease, OneNode};
 use super::memo::{Memo, Topic};
 use super::price::PriceBooks;
 use super::wake::Wake;
+use super::{ServiceError, alarm};
 use crate::bsp::Bsps;
-use crate::bus::Bus;
-use crate::cache::Cache;
+use crate::bus::{Bus, LocalBus};
+use crate::cache::{Cache, LocalCache};
+use crate::catalog::Catalog;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::event::{Fact, FactKind, Hint, NewEvent};
 use crate::domain::id::{AuditEntryId, OrganisationId};
 use crate::domain::job::RetryPolicy;
+use crate::hook::Hooks;
 use crate::store::{self, Store, Transaction};
 
 /// How jobs are fired and tried again.
@@ -74,6 +76,20 @@ pub struct WebhookOptions {
     pub meta_verify_token: Option<SecretString>,
 }
 
+/// What is warmed for the first messages of a customer, and how long it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogOptions {
+    pub ttl: TimeDelta,
+    /// The ids of message templates by their names.
+    pub templates: BTreeMap<String, String>,
+}
+
+impl Default for CatalogOptions {
+    fn default() -> Self {
+        Self { ttl: TimeDelta::seconds(180), templates: BTreeMap::new() }
+    }
+}
+
 /// What a [`Core`] is made of.
 #[derive(Debug)]
 pub struct CoreParts {
@@ -82,12 +98,38 @@ pub struct CoreParts {
     pub bus: Arc<dyn Bus>,
     pub cache: Arc<dyn Cache>,
     pub bsps: Bsps,
+    pub hooks: Hooks,
     pub keys: MasterKeys,
     pub scheduling: SchedulingOptions,
     pub invoicing: InvoicingOptions,
     pub ledger: LedgerOptions,
     pub webhooks: WebhookOptions,
+    /// `None`: no catalogue is set.
+    pub catalog: Option<Arc<dyn Catalog>>,
+    pub catalog_options: CatalogOptions,
     pub lease: Arc<dyn Lease>,
+}
+
+impl CoreParts {
+    /// The parts of a node that is alone: cache and bus of its own, keys that go with it, and everything else as it is usual.
+    pub fn alone(store: Store, clock: SharedClock, bsps: Bsps) -> Self {
+        Self {
+            store,
+            clock,
+            bus: Arc::new(LocalBus::default()),
+            cache: Arc::new(LocalCache::default()),
+            bsps,
+            hooks: Hooks::new(crate::hook::Options::default()),
+            keys: MasterKeys::ephemeral(),
+            scheduling: SchedulingOptions::default(),
+            invoicing: InvoicingOptions::default(),
+            ledger: LedgerOptions::default(),
+            webhooks: WebhookOptions::default(),
+            catalog: None,
+            catalog_options: CatalogOptions::default(),
+            lease: Arc::new(OneNode),
+        }
+    }
 }
 
 /// The parts that all services share.
@@ -147,6 +189,10 @@ impl Core {
         &self.parts.bsps
     }
 
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.parts.hooks
+    }
+
     pub(crate) fn keys(&self) -> &MasterKeys {
         &self.parts.keys
     }
@@ -161,6 +207,15 @@ impl Core {
 
     pub(crate) fn webhooks(&self) -> &WebhookOptions {
         &self.parts.webhooks
+    }
+
+    /// `None`: no catalogue is set.
+    pub(crate) fn catalog(&self) -> Option<&dyn Catalog> {
+        self.parts.catalog.as_deref()
+    }
+
+    pub(crate) fn catalog_options(&self) -> &CatalogOptions {
+        &self.parts.catalog_options
     }
 
     pub(crate) fn scheduling(&self) -> &SchedulingOptions {
@@ -198,6 +253,13 @@ pub(crate) struct UnitOfWork<'a> {
     facts: Vec<NewEvent>,
 }
 
+impl<'a> UnitOfWork<'a> {
+    /// What the services stand on.
+    pub(crate) const fn core(&self) -> &'a Core {
+        self.core
+    }
+}
+
 impl UnitOfWork<'_> {
     pub(crate) fn tx(&self) -> &Transaction {
         &self.tx
@@ -211,6 +273,11 @@ impl UnitOfWork<'_> {
     /// Notes a fact; it is written last, in this transaction, and told only after the commit.
     pub(crate) fn say(&mut self, organisation_id: OrganisationId, fact: Fact) {
         self.facts.push(NewEvent { organisation_id, fact });
+    }
+
+    /// Notes facts, in their order.
+    pub(crate) fn say_all(&mut self, facts: Vec<NewEvent>) {
+        self.facts.extend(facts);
     }
 
     /// Writes down what `caller` did. `details` must hold no secret.
@@ -235,8 +302,11 @@ impl UnitOfWork<'_> {
         Ok(store::audit::insert(&self.tx, &entry).await?)
     }
 
-    /// Commits everything, forgets what is kept and stale by it, then tells the bus: whoever hears of it finds nothing older.
-    pub(crate) async fn commit(self) -> Result<(), ServiceError> {
+    /// Commits everything, the alerts that its facts make included, forgets what is kept and stale by it, then tells the bus: whoever hears of
+    /// it finds nothing older.
+    pub(crate) async fn commit(mut self) -> Result<(), ServiceError> {
+        let alerts = alarm::out_of(&self.tx, &self.facts, self.now).await?;
+        self.facts.extend(alerts);
         let events = if self.facts.is_empty() {
             Vec::new()
         } else {

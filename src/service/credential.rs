@@ -10,7 +10,7 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::id::{ChannelId, OrganisationId};
+use crate::domain::id::{ChannelId, EndpointId, OrganisationId};
 use crate::store::channel::SealedCredentials;
 use crate::store::webhook_secret::SealedSecret;
 
@@ -91,6 +91,20 @@ impl MasterKeys {
         self.open_for(&webhook_owner(organisation), &sealed.0)
     }
 
+    /// Seals the secret that webhooks out to an address are signed with.
+    pub(crate) fn seal_hook_secret(&self, endpoint: EndpointId, secret: &SecretString) -> SealedSecret {
+        SealedSecret(self.seal_for(&hook_owner(endpoint), secret))
+    }
+
+    /// Opens what was sealed for webhooks out to the same address.
+    pub(crate) fn open_hook_secret(
+        &self,
+        endpoint: EndpointId,
+        sealed: &SealedSecret,
+    ) -> Result<SecretString, OpenError> {
+        self.open_for(&hook_owner(endpoint), &sealed.0)
+    }
+
     fn seal_for(&self, owner: &[u8], secret: &SecretString) -> Vec<u8> {
         let (id, cipher) = &self.keys[0];
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
@@ -113,6 +127,11 @@ impl MasterKeys {
 /// An organisation may come to own other secrets.
 fn webhook_owner(organisation: OrganisationId) -> Vec<u8> {
     [b"webhook", organisation.uuid().as_bytes().as_slice()].concat()
+}
+
+/// No id of another kind must open it, though ids are as good as never alike.
+fn hook_owner(endpoint: EndpointId) -> Vec<u8> {
+    [b"hook", endpoint.uuid().as_bytes().as_slice()].concat()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::access::Caller;
 use super::core::UnitOfWork;
 use super::reckoning::{Account, too_large};
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, alert};
 use crate::domain::clock::Instant;
 use crate::domain::credit::{CreditEntry, CreditEntryKind, CreditSource, Grant, checked_amount};
 use crate::domain::id::{CreditEntryId, CreditGrantId, OrganisationId};
@@ -54,7 +54,7 @@ impl CreditService {
         caller.require_admin()?;
         let amount = checked_amount("amount", amount)?;
         let reason = Name::parse("reason", reason)?;
-        let work = self.core.begin().await?;
+        let mut work = self.core.begin().await?;
         if let Some(at) = expires_at.filter(|at| *at <= work.now()) {
             return Err(BadInput::new("expiresAt", at, "expected a time to come").into());
         }
@@ -70,6 +70,7 @@ impl CreditService {
             granted_at: work.now(),
         };
         write_grant(&work, &grant, amount).await?;
+        alert::changed(&mut work, organisation_id).await?;
         let details = json!({ "amount": amount, "reason": grant.reason, "expiresAt": expires_at });
         let target = Some(grant.id.to_string());
         work.audit(caller, "grantCredit", Some(organisation_id), target, details).await?;

@@ -4,17 +4,41 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::access::Caller;
+use super::core::UnitOfWork;
 use super::{Core, ServiceError, message};
 use crate::domain::customer::{Customer, CustomerDraft, Engagement, NewCustomer};
 use crate::domain::id::{CustomerId, OrganisationId};
 use crate::domain::input::BadInput;
 use crate::domain::message::rollup::Deltas;
+use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::phone::PhoneNumber;
 use crate::store;
 
 /// The most customers that one request may tell of.
 pub const CUSTOMERS_MAX: usize = 1_000;
+
+/// The customer with this number; one that nobody has told of is made, and is a contact of the organisation from today on.
+pub(super) async fn ensure(
+    work: &UnitOfWork<'_>,
+    organisation: &Organisation,
+    phone: PhoneNumber,
+) -> Result<CustomerId, ServiceError> {
+    let (tx, now) = (work.tx(), work.now());
+    store::message::hold(tx, &BTreeSet::from([organisation.id])).await?;
+    let found = store::customer::find_by_phone(tx, organisation.id, std::slice::from_ref(&phone)).await?;
+    if let Some(known) = found.first() {
+        return Ok(known.id);
+    }
+    let id = CustomerId::generate(now);
+    let new = NewCustomer { phone, name: None, registered: false, blocked: false, external_id: None };
+    store::customer::meet(tx, organisation.id, &[(id, new)], now).await?;
+    let mut deltas = Deltas::default();
+    let dates = BTreeMap::from([((None, id), organisation.time_zone.date(now))]);
+    message::contact::meet(tx, organisation.id, dates, &mut deltas).await?;
+    store::message::rollup::apply(tx, &deltas).await?;
+    Ok(id)
+}
 
 /// Keeps and shows customers.
 #[derive(Debug, Clone)]

@@ -63,12 +63,8 @@ impl EventService {
             Follow::Organisation(organisation) => store::event::last_sequence(read, organisation).await?,
             Follow::All => store::event::last_position(read).await?,
         };
-        if let Some(after) = after.filter(|after| *after > last) {
-            let accepted = "expected the cursor of an event that this server sent before";
-            return Err(BadInput::new("after", after, accepted).into());
-        }
         if let Some(after) = after {
-            self.refuse_holes(follow, after, last).await?;
+            self.refuse_unknown(follow, after, last).await?;
         }
         let reader = Reader {
             core: Arc::clone(&self.core),
@@ -80,6 +76,15 @@ impl EventService {
             stale: true,
         };
         Ok(stream::unfold(reader, Reader::step))
+    }
+
+    /// A cursor that this log did not make, or after which there may be holes, is refused; `last` is the newest place.
+    pub(super) async fn refuse_unknown(&self, follow: Follow, after: i64, last: i64) -> Result<(), ServiceError> {
+        if after > last {
+            let accepted = "expected the cursor of an event that this server sent before";
+            return Err(BadInput::new("after", after, accepted).into());
+        }
+        self.refuse_holes(follow, after, last).await
     }
 
     /// Whoever was away for so long that events after theirs were deleted would take what is left for everything.

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::access::Caller;
 use super::core::UnitOfWork;
 use super::reckoning::Account;
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, alert};
 use crate::domain::event::Fact;
 use crate::domain::id::{InvoiceId, OrganisationId};
 use crate::domain::input::{BadInput, Name};
@@ -119,6 +119,8 @@ impl InvoiceService {
             InvoiceState::Finalized => settle::void_final(&mut work, before, reason.as_str()).await?,
         };
         say(&mut work, &invoice);
+        // What it was to take or took of the credits is there again.
+        alert::changed(&mut work, organisation.id).await?;
         audit(&work, caller, "voidInvoice", &invoice, json!({ "reason": reason.as_str() })).await?;
         work.commit().await?;
         Ok(invoice)

@@ -1,5 +1,7 @@
 //! Job runs: asked for by hand, retried, cancelled, shown.
 
+mod bootstrap;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
 use crate::domain::id::{JobRunId, OrganisationId, ScheduleId};
 use crate::domain::input::BadInput;
-use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobSubject, JobTrigger, RetryPolicy};
+use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobSubject, JobTrigger};
 use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::period::DateRange;
@@ -27,36 +29,6 @@ pub const RANGE_DAYS_MAX: i64 = 400;
 /// The most unfinished runs that an organisation may have; whoever asks for more waits.
 const UNFINISHED_MAX: usize = 100;
 
-/// A run that is about to be queued.
-pub(crate) fn new_run(
-    organisation_id: OrganisationId,
-    kind: JobKind,
-    trigger: JobTrigger,
-    range: Option<DateRange>,
-    policy: &RetryPolicy,
-    now: Instant,
-) -> JobRun {
-    JobRun {
-        id: JobRunId::generate(now),
-        organisation_id,
-        schedule_id: None,
-        kind,
-        subject: None,
-        trigger,
-        state: JobRunState::Queued,
-        scheduled_for: now,
-        started_at: None,
-        finished_at: None,
-        attempt: 0,
-        max_attempts: policy.attempts_max,
-        next_attempt_at: None,
-        error: None,
-        range,
-        progress: None,
-        cancel_requested: false,
-    }
-}
-
 /// Queues `run`, or finds the one that is queued already and will do the same: asking twice for what has not begun is asking once.
 pub(crate) async fn enqueue(work: &mut UnitOfWork<'_>, run: JobRun) -> Result<JobRun, ServiceError> {
     let unfinished = store::job_run::unfinished(work.tx(), &[run.organisation_id]).await?;
@@ -66,6 +38,7 @@ pub(crate) async fn enqueue(work: &mut UnitOfWork<'_>, run: JobRun) -> Result<Jo
             && other.kind == run.kind
             && other.range == run.range
             && other.subject == run.subject
+            && other.customer_id == run.customer_id
             && !other.cancel_requested
     };
     if let Some(queued) = unfinished.iter().find(same) {
@@ -188,8 +161,8 @@ impl JobRunService {
         if !organisation.active {
             return Err(ServiceError::Conflict("the organisation is not active, so its jobs do not run".to_owned()));
         }
-        let policy = &self.core.scheduling().retry;
-        let run = new_run(organisation_id, kind, JobTrigger::Manual, range, policy, work.now());
+        let policy = self.jobs.retry(kind, &self.core.scheduling().retry);
+        let run = JobRun::queued(organisation_id, kind, JobTrigger::Manual, range, &policy, work.now());
         let run = JobRun { subject, ..run };
         let run = enqueue(&mut work, run).await?;
         let details =
@@ -279,6 +252,12 @@ impl JobRunService {
     /// The run with this id, whosever it is.
     pub async fn find(&self, id: JobRunId) -> Result<Option<JobRun>, ServiceError> {
         Ok(store::job_run::find(self.core.store().read(), id).await?)
+    }
+
+    /// Those of the ids that exist, whosever they are.
+    pub async fn find_many(&self, ids: &[JobRunId]) -> Result<HashMap<JobRunId, JobRun>, ServiceError> {
+        let found = store::job_run::find_many(self.core.store().read(), ids).await?;
+        Ok(found.into_iter().map(|run| (run.id, run)).collect())
     }
 
     /// A page of runs, newest first.

@@ -69,6 +69,15 @@ impl From<ServiceError> for Failure {
     }
 }
 
+impl From<Failure> for ServiceError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotBegun(error) | Failure::Other(error) => error,
+            Failure::Overflow => StoreError::Overflow.into(),
+        }
+    }
+}
+
 impl From<Overflow> for Failure {
     fn from(_: Overflow) -> Self {
         Self::Overflow

@@ -36,15 +36,18 @@ pub(crate) enum Topic {
     Live,
     /// Snapshots, and what is made of them.
     Periods,
+    /// What merchants' catalogues have.
+    Catalog,
 }
 
 impl Topic {
-    pub(crate) const ALL: [Self; 2] = [Self::Live, Self::Periods];
+    pub(crate) const ALL: [Self; 3] = [Self::Live, Self::Periods, Self::Catalog];
 
     const fn code(self) -> &'static str {
         match self {
             Self::Live => "live",
             Self::Periods => "periods",
+            Self::Catalog => "catalog",
         }
     }
 }
@@ -60,6 +63,15 @@ pub struct Cached<T> {
     pub value: T,
     /// When it was asked of its source: nothing that was committed before is missing.
     pub at: Instant,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// It was kept already.
+    Kept,
+    /// It was asked of its source, by this one or by another who asked at the same time.
+    Made,
 }
 
 /// An answer as it is kept.
@@ -115,9 +127,21 @@ impl Memo {
         ttl: TimeDelta,
         load: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<Cached<T>, ServiceError> {
+        Ok(self.look(organisation, topic, question, ttl, load).await?.0)
+    }
+
+    /// The same, and where the answer came from.
+    pub(crate) async fn look<T: Serialize + DeserializeOwned>(
+        &self,
+        organisation: OrganisationId,
+        topic: Topic,
+        question: &str,
+        ttl: TimeDelta,
+        load: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<(Cached<T>, Found), ServiceError> {
         let key = self.key(organisation, topic, question).await;
         if let Some(cached) = self.kept(&key, ttl).await {
-            return Ok(cached);
+            return Ok((cached, Found::Kept));
         }
         // However large the loading is, it is not carried along by all that waits for it.
         let load = Box::pin(load);
@@ -133,7 +157,7 @@ impl Memo {
         };
         let landed = self.flights.try_get_with_by_ref(&key, flight).await;
         let bytes = landed.map_err(|error: Arc<ServiceError>| shared(&error))?;
-        serde_json::from_slice(&bytes).map_err(internal)
+        Ok((serde_json::from_slice(&bytes).map_err(internal)?, Found::Made))
     }
 
     /// The answer, asked of its source in any case; it is kept for those who come later.

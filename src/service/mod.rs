@@ -6,9 +6,13 @@
 pub mod access;
 pub mod account_usage;
 pub mod activity;
+mod alarm;
+pub mod alert;
+pub mod allowance;
 pub mod audit;
 mod caller;
 pub mod campaign;
+pub mod catalog;
 pub mod channel;
 mod core;
 mod credential;
@@ -18,6 +22,7 @@ mod dashboard;
 pub mod dispatch;
 mod error;
 pub mod event;
+pub mod hook;
 pub mod invoice;
 pub mod job;
 pub mod job_run;
@@ -35,15 +40,19 @@ mod price;
 mod reckoning;
 pub mod schedule;
 pub mod snapshot;
+mod standing;
 pub mod usage;
 pub mod wake;
 pub mod webhook;
+mod welcome;
 
 use std::sync::Arc;
 
 use crate::domain::clock::SharedClock;
 
-pub use self::core::{Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions, WebhookOptions};
+pub use self::core::{
+    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, SchedulingOptions, WebhookOptions,
+};
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
 pub use lease::{Lease, OneNode};
@@ -59,13 +68,17 @@ pub struct Services {
     pub plan: plan::PlanService,
     pub channel: channel::ChannelService,
     pub account_usage: account_usage::AccountUsageService,
+    pub alert: alert::AlertService,
+    pub allowance: allowance::AllowanceService,
     pub customer: customer::CustomerService,
     pub campaign: campaign::CampaignService,
+    pub catalog: catalog::CatalogService,
     pub schedule: schedule::ScheduleService,
     pub snapshot: snapshot::SnapshotService,
     pub job_run: job_run::JobRunService,
     pub dispatch: dispatch::DispatchService,
     pub event: event::EventService,
+    pub hook: hook::HookService,
     pub live: live::LiveService,
     pub ledger: ledger::LedgerService,
     pub message: message::MessageService,
@@ -91,13 +104,17 @@ impl Services {
             plan: plan::PlanService::new(Arc::clone(core)),
             channel: channel::ChannelService::new(Arc::clone(core)),
             account_usage: account_usage::AccountUsageService::new(Arc::clone(core)),
+            alert: alert::AlertService::new(Arc::clone(core)),
+            allowance: allowance::AllowanceService::new(Arc::clone(core)),
             customer: customer::CustomerService::new(Arc::clone(core)),
             campaign: campaign::CampaignService::new(Arc::clone(core)),
+            catalog: catalog::CatalogService::new(Arc::clone(core)),
             schedule: schedule::ScheduleService::new(Arc::clone(core), Arc::clone(&jobs)),
             snapshot: snapshot::SnapshotService::new(Arc::clone(core)),
             job_run: job_run::JobRunService::new(Arc::clone(core), Arc::clone(&jobs)),
             dispatch: dispatch::DispatchService::new(Arc::clone(core), jobs),
             event: event::EventService::new(Arc::clone(core)),
+            hook: hook::HookService::new(Arc::clone(core)),
             live: live::LiveService::new(core, event::EventService::new(Arc::clone(core))),
             recording: recording::RecordingService::new(Arc::clone(core), ledger.clone()),
             ledger,

@@ -113,6 +113,8 @@ impl OrganisationService {
         };
         store::organisation::update(work.tx(), &organisation, work.now()).await.map_err(taken)?;
         if organisation.time_zone != before.time_zone {
+            // Its month begins and ends at other times.
+            store::alert::forget_watch(work.tx(), id).await?;
             for mut schedule in store::schedule::list(work.tx(), id).await? {
                 if schedule.time_zone == before.time_zone {
                     schedule.time_zone = organisation.time_zone;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::access::Caller;
-use super::{Core, ServiceError, credit};
+use super::{Core, ServiceError, alert, allowance, credit};
 use crate::domain::account_usage::UsageCategory;
 use crate::domain::id::{OrganisationId, PlanId};
 use crate::domain::input::BadInput;
@@ -147,6 +147,8 @@ impl PlanService {
         let today = organisation.time_zone.date(work.now());
         store::plan::assign(work.tx(), id, new.id, today, work.now()).await?;
         credit::plan_changed(&mut work, &organisation, old, new).await?;
+        alert::changed(&mut work, id).await?;
+        allowance::plan_changed(&mut work, id).await?;
         let details = json!({ "planCode": new.code, "before": old.code, "from": today });
         work.audit(caller, "assignPlan", Some(id), Some(id.to_string()), details).await?;
         work.commit().await?;

@@ -1,7 +1,7 @@
 //! Webhooks in: the secrets that they are signed with or carry, whether one is genuine, and what becomes of what the BSPs tell.
 
 mod intake;
-mod signature;
+pub(super) mod signature;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

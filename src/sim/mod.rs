@@ -1,6 +1,7 @@
-//! A stand-in for Gupshup and the Graph API on loopback, with faults on demand, and a sender of their webhooks; for the demo and the tests.
+//! A stand-in for Gupshup, the Graph API and the merchants' catalogue on loopback, with faults on demand, a sender of their webhooks and a receiver of ours; for the demo and the tests.
 
 mod answer;
+mod catalog;
 mod courier;
 mod fault;
 mod graph;
@@ -8,95 +9,70 @@ mod gupshup;
 mod ledger;
 mod message;
 mod point;
+mod receiver;
+mod server;
 mod state;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 use chrono::NaiveDate;
-use tokio::sync::oneshot;
 use url::Url;
 
 use crate::domain::clock::SharedClock;
 use crate::domain::money::Money;
+use server::{Port, Server};
 
+pub use catalog::{CatalogFault, SimCatalog, SimMerchant};
 pub use courier::{Courier, CourierError, SimSender};
 pub use fault::{EmptyShape, Fault, Often};
 pub use ledger::{SimAccount, SimDay, SimLine};
 pub use message::{SimEvent, SimMessage, SimNotice, SimPerson, SimTraffic};
+pub use receiver::{Received, Receiver, ReceiverFault};
 pub use state::SeenRequest;
 
 /// A running stand-in. It ends with [`Sim::stop`] or when it is dropped.
 #[derive(Debug)]
 pub struct Sim {
     state: Arc<state::State>,
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    catalog: SimCatalog,
+    server: Server,
 }
 
 impl Sim {
     /// Starts on a free port of 127.0.0.1, in a thread of its own, so that any runtime can talk to it. It knows no account
     /// yet. `seed` decides what usage is made up; the clock decides what day it is.
     pub fn start(seed: u64, clock: SharedClock) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
+        let port = Port::free()?;
+        let catalog = SimCatalog::new(at(port.address(), "/catalog"), SharedClock::clone(&clock));
         let state = Arc::new(state::State::new(seed, clock));
-        let shared = web::Data::from(state.clone());
-        let (stop, stopped) = oneshot::channel();
-        let (started, is_started) = mpsc::channel();
-        let serve = move || {
-            actix_web::rt::System::new().block_on(async move {
-                let app = move || {
-                    App::new()
-                        .app_data(shared.clone())
-                        .route("/partner/app/{app}/usage", web::get().to(gupshup::usage))
-                        .route("/{version}/{waba}", web::get().to(graph::node))
-                        .route("/{version}/{waba}/{field}", web::get().to(graph::edge))
-                };
-                let bound = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(0).listen(listener);
-                let server = match bound {
-                    Ok(server) => server.run(),
-                    Err(error) => {
-                        // Whoever started this has gone, if it does not hear it.
-                        drop(started.send(Err(error)));
-                        return;
-                    }
-                };
-                drop(started.send(Ok(())));
-                let handle = server.handle();
-                actix_web::rt::spawn(async move {
-                    // The sender that is dropped says the same as one that speaks.
-                    drop(stopped.await);
-                    handle.stop(false).await;
-                });
-                if let Err(error) = server.await {
-                    tracing::warn!(%error, "the stand-in ended badly");
-                }
-            });
-        };
-        let thread = thread::Builder::new().name("sim".to_owned()).spawn(serve)?;
-        is_started.recv().map_err(io::Error::other)??;
-        Ok(Self { state, address, stop: Some(stop), thread: Some(thread) })
+        let (shared, merchants) = (web::Data::from(state.clone()), web::Data::new(catalog.clone()));
+        let server = port.serve("sim", move |app| {
+            app.app_data(shared.clone())
+                .app_data(merchants.clone())
+                .route("/catalog/merchants/{merchant}/{part}", web::get().to(catalog::part))
+                .route("/partner/app/{app}/usage", web::get().to(gupshup::usage))
+                .route("/{version}/{waba}", web::get().to(graph::node))
+                .route("/{version}/{waba}/{field}", web::get().to(graph::edge));
+        })?;
+        Ok(Self { state, catalog, server })
     }
 
     /// What to set as Gupshup's address.
-    ///
-    /// # Panics
-    /// Never: a socket address makes a URL.
     pub fn gupshup_url(&self) -> Url {
-        Url::parse(&format!("http://{}", self.address)).expect("a socket address makes a URL")
+        at(self.server.address(), "")
     }
 
     /// What to set as Interakt's address.
-    ///
-    /// # Panics
-    /// Never: a socket address makes a URL.
     pub fn interakt_url(&self) -> Url {
-        Url::parse(&format!("http://{}/v23.0", self.address)).expect("a socket address makes a URL")
+        at(self.server.address(), "/v23.0")
+    }
+
+    /// The merchants' catalogue.
+    pub const fn catalog(&self) -> &SimCatalog {
+        &self.catalog
     }
 
     /// Opens an account, with usage made up for every day until now. One of the same id is replaced.
@@ -167,18 +143,13 @@ impl Sim {
 
     /// Ends the server and cuts what is under way.
     pub fn stop(mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic in there was reported by the thread itself.
-            drop(thread.join());
-        }
+        self.server.stop();
     }
 }
 
-impl Drop for Sim {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-    }
+/// The address of a path.
+fn at(address: SocketAddr, path: &str) -> Url {
+    Url::parse(&format!("http://{address}{path}")).expect("a socket address makes a URL")
 }
 
 /// What a made-up day of an account cost in all; `None` beyond 64 bits.

@@ -3,6 +3,8 @@
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::error::{DatabaseError, ErrorKind};
 
+use crate::domain::money::Overflow;
+
 /// Why the database did not do what it was asked to. What was not found is no error: see the `Option`s.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -25,6 +27,12 @@ pub enum StoreError {
     /// A mistake in the program, or a disk that is full.
     #[error("the database refused")]
     Other(#[source] DbErr),
+}
+
+impl From<Overflow> for StoreError {
+    fn from(_: Overflow) -> Self {
+        Self::Overflow
+    }
 }
 
 impl From<DbErr> for StoreError {

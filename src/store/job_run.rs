@@ -6,16 +6,17 @@ use entity::job_run::{ActiveModel, Column, Entity, Model};
 use entity::job_run_channel as outcome;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select, Statement,
-    Value,
+    ColumnTrait as _, Condition, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+    Statement, Value,
 };
 use uuid::Uuid;
 
 use super::keyset::{Keyset, ReadPage as _, placed};
 use super::row::{self, IDS_MAX, corrupt, read, read_all, read_range};
 use super::{Db, StoreError};
+use crate::domain::bootstrap::Bootstrap;
 use crate::domain::clock::Instant;
-use crate::domain::id::{ChannelId, JobRunId, OrganisationId, ScheduleId};
+use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, ScheduleId};
 use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobSubject, JobTrigger, Progress};
 use crate::domain::page::{Page, PageRequest};
 
@@ -49,6 +50,7 @@ pub async fn save_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) 
             Column::RangeTo,
             Column::ProgressDone,
             Column::ProgressTotal,
+            Column::Result,
             Column::CancelRequested,
             Column::Epoch,
             Column::UpdatedAt,
@@ -101,6 +103,15 @@ pub async fn request_cancel(
     Ok(written.rows_affected > 0)
 }
 
+/// That it is this run, and runs under this epoch.
+fn runs_under(organisation: OrganisationId, id: JobRunId, epoch: i64) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(id.uuid()))
+        .add(Column::OrganisationId.eq(organisation.uuid()))
+        .add(Column::State.eq(JobRunState::Running.code()))
+        .add(Column::Epoch.eq(epoch))
+}
+
 /// Writes how far a run has come. False, and nothing done, unless it runs under this epoch.
 pub async fn set_progress(
     db: &impl Db,
@@ -114,13 +125,45 @@ pub async fn set_progress(
         .col_expr(Column::ProgressDone, Expr::value(progress.done))
         .col_expr(Column::ProgressTotal, Expr::value(progress.total))
         .col_expr(Column::UpdatedAt, Expr::value(now))
-        .filter(Column::Id.eq(id.uuid()))
-        .filter(Column::OrganisationId.eq(organisation.uuid()))
-        .filter(Column::State.eq(JobRunState::Running.code()))
-        .filter(Column::Epoch.eq(epoch))
+        .filter(runs_under(organisation, id, epoch))
         .exec(db)
         .await?;
     Ok(written.rows_affected > 0)
+}
+
+/// Writes what a run has warmed. False, and nothing done, unless it runs under this epoch.
+pub async fn set_bootstrap(
+    db: &impl Db,
+    organisation: OrganisationId,
+    id: JobRunId,
+    epoch: i64,
+    bootstrap: &Bootstrap,
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let written = Entity::update_many()
+        .col_expr(Column::Result, Expr::value(written_result(bootstrap)))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(runs_under(organisation, id, epoch))
+        .exec(db)
+        .await?;
+    Ok(written.rows_affected > 0)
+}
+
+/// The newest run of the kind for a customer of the organisation that was due at `since` or later.
+pub async fn last_of_customer(
+    db: &impl Db,
+    organisation: OrganisationId,
+    customer: CustomerId,
+    kind: JobKind,
+    since: Instant,
+) -> Result<Option<JobRun>, StoreError> {
+    let query = Entity::find()
+        .filter(Column::OrganisationId.eq(organisation.uuid()))
+        .filter(Column::CustomerId.eq(customer.uuid()))
+        .filter(Column::Kind.eq(kind.code()))
+        .filter(Column::ScheduledFor.gte(since))
+        .order_by_desc(Column::Id);
+    query.one(db).await?.map(from_row).transpose()
 }
 
 /// Writes how a run went for channels, over what was written before. Each channel at most once.
@@ -281,6 +324,7 @@ fn to_row(run: &JobRun, epoch: i64, now: Instant) -> Model {
         schedule_id: run.schedule_id.map(ScheduleId::uuid),
         kind: run.kind.code().to_owned(),
         subject: run.subject.map(|subject| subject.code().to_owned()),
+        customer_id: run.customer_id.map(CustomerId::uuid),
         trigger: run.trigger.code().to_owned(),
         state: run.state.code().to_owned(),
         scheduled_for: run.scheduled_for,
@@ -294,11 +338,17 @@ fn to_row(run: &JobRun, epoch: i64, now: Instant) -> Model {
         range_to: run.range.map(|range| range.to()),
         progress_done: run.progress.map(|progress| progress.done),
         progress_total: run.progress.map(|progress| progress.total),
+        result: run.bootstrap.as_ref().and_then(written_result),
         cancel_requested: run.cancel_requested,
         epoch,
         created_at: now,
         updated_at: now,
     }
+}
+
+/// Numbers and times alone: none that JSON cannot say.
+fn written_result(bootstrap: &Bootstrap) -> Option<String> {
+    serde_json::to_string(bootstrap).ok()
 }
 
 fn from_row(row: Model) -> Result<JobRun, StoreError> {
@@ -308,6 +358,8 @@ fn from_row(row: Model) -> Result<JobRun, StoreError> {
         (Some(_), None) | (None, Some(_)) => return Err(corrupt("job_run.range_from", "half of a range")),
     };
     let subject = row.subject.as_deref().map(|code| read("job_run.subject", code, JobSubject::from_code));
+    let bootstrap =
+        row.result.as_deref().map(|text| read("job_run.result", text, |text| serde_json::from_str(text).ok()));
     let progress = row.progress_done.zip(row.progress_total).map(|(done, total)| Progress { done, total });
     Ok(JobRun {
         id: JobRunId::from_uuid(row.id),
@@ -315,6 +367,7 @@ fn from_row(row: Model) -> Result<JobRun, StoreError> {
         schedule_id: row.schedule_id.map(ScheduleId::from_uuid),
         kind: read("job_run.kind", &row.kind, JobKind::from_code)?,
         subject: subject.transpose()?,
+        customer_id: row.customer_id.map(CustomerId::from_uuid),
         trigger: read("job_run.trigger", &row.trigger, JobTrigger::from_code)?,
         state: read("job_run.state", &row.state, JobRunState::from_code)?,
         scheduled_for: row.scheduled_for,
@@ -326,6 +379,7 @@ fn from_row(row: Model) -> Result<JobRun, StoreError> {
         error: row.error,
         range,
         progress,
+        bootstrap: bootstrap.transpose()?,
         cancel_requested: row.cancel_requested,
     })
 }

@@ -6,6 +6,8 @@
 
 pub mod account_usage;
 pub mod activity;
+pub mod alert;
+pub mod allowance;
 pub mod audit;
 pub mod call_detail;
 pub mod campaign;
@@ -16,6 +18,7 @@ pub mod credit;
 pub mod customer;
 mod error;
 pub mod event;
+pub mod hook;
 pub mod invoice;
 pub mod invoice_usage;
 pub mod job_run;

@@ -175,6 +175,12 @@ pub(super) fn places(rows: usize, columns: usize) -> String {
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
+/// The places of one row of `columns` values that come after `taken` others: `($3, $4)`.
+pub(super) fn places_from(taken: usize, columns: usize) -> String {
+    let values: Vec<String> = (taken + 1..=taken + columns).map(|place| format!("${place}")).collect();
+    format!("({})", values.join(", "))
+}
+
 /// A number of rows, as the rest of the program counts.
 pub(super) fn count(rows: u64) -> Result<i64, StoreError> {
     i64::try_from(rows).map_err(|_| corrupt("a number of rows", rows))

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use wabacus::bsp::{self, Bsps};
-use wabacus::bus::LocalBus;
-use wabacus::cache::LocalCache;
 use wabacus::domain::clock::ManualClock;
 use wabacus::domain::credit::{CreditEntry, CreditEntryKind, CreditSource, Grant};
 use wabacus::domain::id::{CreditEntryId, CreditGrantId, InvoiceId, OrganisationId};
@@ -12,10 +10,9 @@ use wabacus::domain::invoice::InvoiceState;
 use wabacus::domain::money::Money;
 use wabacus::domain::page::PageRequest;
 use wabacus::domain::period::Month;
-use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::invoice::InvoiceService;
-use wabacus::service::{Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions};
+use wabacus::service::{Core, CoreParts};
 use wabacus::store::{self, Store};
 
 use crate::harness::{Database, stories, write};
@@ -95,19 +92,8 @@ async fn numbers_have_no_gap(database: &Database) {
 fn process(store: Store) -> (Arc<Core>, InvoiceService) {
     drop(rustls::crypto::ring::default_provider().install_default());
     let clock = Arc::new(ManualClock::at("2026-07-02T06:00:00Z".parse().unwrap()));
-    let core = Core::new(CoreParts {
-        store,
-        clock: clock.clone(),
-        bus: Arc::new(LocalBus::default()),
-        cache: Arc::new(LocalCache::default()),
-        bsps: Bsps::new(bsp::Options::default(), clock).unwrap(),
-        keys: MasterKeys::ephemeral(),
-        scheduling: SchedulingOptions::default(),
-        invoicing: InvoicingOptions::default(),
-        ledger: LedgerOptions::default(),
-        webhooks: WebhookOptions::default(),
-        lease: Arc::new(OneNode),
-    });
+    let bsps = Bsps::new(bsp::Options::default(), clock.clone()).unwrap();
+    let core = Core::new(CoreParts::alone(store, clock, bsps));
     (Arc::clone(&core), InvoiceService::new(core))
 }
 

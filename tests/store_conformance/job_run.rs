@@ -1,6 +1,7 @@
 //! Job runs: once for a schedule and a time, fenced progress, and what is left to do.
 
-use wabacus::domain::id::{ChannelId, OrganisationId, ScheduleId};
+use wabacus::domain::bootstrap::{Bootstrap, Warmed};
+use wabacus::domain::id::{ChannelId, CustomerId, OrganisationId, ScheduleId};
 use wabacus::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobTrigger, Progress};
 use wabacus::domain::page::PageRequest;
 use wabacus::store;
@@ -14,6 +15,8 @@ stories! {
     a_run_reads_back_with_every_change,
     what_is_left_to_do_comes_in_the_order_it_was_due,
     progress_is_written_by_the_holder_of_the_epoch_only,
+    what_was_warmed_is_written_by_the_holder_of_the_epoch_only,
+    the_newest_run_for_a_customer_is_found,
     a_running_run_can_be_asked_to_stop,
     outcomes_are_kept_for_each_channel,
     the_newest_run_of_each_schedule_is_found,
@@ -107,6 +110,47 @@ async fn progress_is_written_by_the_holder_of_the_epoch_only(database: &Database
     running.progress = Some(Progress { done: 7, total: 30 });
     assert_eq!(find(database, &running).await, Some(running));
     assert_eq!(find(database, &queued).await, Some(queued));
+}
+
+async fn what_was_warmed_is_written_by_the_holder_of_the_epoch_only(database: &Database) {
+    let ours = organisation("ours").id;
+    let mut running = run(ours, JobRunState::Running, hour(1));
+    running.customer_id = Some(CustomerId::generate(now()));
+    insert(database, std::slice::from_ref(&running)).await;
+    let half = Bootstrap { branches: Some(Warmed { items: i64::MAX, at: hour(1) }), ..Bootstrap::default() };
+    let set = async |epoch: i64, bootstrap: &Bootstrap| {
+        write!(database, |tx| store::job_run::set_bootstrap(&tx, ours, running.id, epoch, bootstrap, now())).unwrap()
+    };
+    assert!(set(1, &half).await);
+    assert!(!set(2, &Bootstrap::default()).await, "another epoch");
+    let mut warmed = running.clone();
+    warmed.bootstrap = Some(half);
+    assert_eq!(find(database, &running).await, Some(warmed.clone()));
+    warmed.state = JobRunState::Partial;
+    let saved = [warmed.clone()];
+    write!(database, |tx| store::job_run::save_many(&tx, &saved, 1, now())).unwrap();
+    assert_eq!(find(database, &running).await, Some(warmed));
+}
+
+async fn the_newest_run_for_a_customer_is_found(database: &Database) {
+    let (ours, theirs) = (organisation("ours").id, organisation("theirs").id);
+    let [asha, bima] = [(); 2].map(|()| CustomerId::generate(now()));
+    let of = |organisation, customer, at| {
+        let mut run = run(organisation, JobRunState::Succeeded, hour(at));
+        run.kind = JobKind::WelcomeBootstrap;
+        run.customer_id = Some(customer);
+        run
+    };
+    let runs = [of(ours, asha, 1), of(ours, asha, 2), of(theirs, asha, 3), of(ours, bima, 3)];
+    insert(database, &runs).await;
+    let last = async |customer, kind, since| {
+        let read = database.store.read();
+        store::job_run::last_of_customer(read, ours, customer, kind, hour(since)).await.unwrap()
+    };
+    assert_eq!(last(asha, JobKind::WelcomeBootstrap, 2).await, Some(runs[1].clone()));
+    assert_eq!(last(asha, JobKind::WelcomeBootstrap, 3).await, None, "too long ago");
+    assert_eq!(last(asha, JobKind::Backfill, 1).await, None);
+    assert_eq!(last(bima, JobKind::WelcomeBootstrap, 1).await, Some(runs[3].clone()));
 }
 
 async fn a_running_run_can_be_asked_to_stop(database: &Database) {

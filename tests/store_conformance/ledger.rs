@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entity::{invoice, price_list, rate, usage_customer_day, usage_hour, usage_period, usage_record};
+use entity::{
+    allowance_counter, invoice, price_list, rate, usage_customer_day, usage_hour, usage_period, usage_record,
+};
 use futures::future::join_all;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -13,18 +15,13 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
 use uuid::Uuid;
 use wabacus::bsp::{self, Bsps};
-use wabacus::bus::LocalBus;
-use wabacus::cache::LocalCache;
 use wabacus::domain::channel::ChannelKind;
 use wabacus::domain::clock::ManualClock;
 use wabacus::domain::id::OrganisationId;
 use wabacus::domain::usage::{Draft, Outcome, UsageRecord};
-use wabacus::service::WebhookOptions;
 use wabacus::service::access::Caller;
 use wabacus::service::ledger::{LedgerService, Window};
-use wabacus::service::{
-    Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions, ServiceError,
-};
+use wabacus::service::{Core, CoreParts, ServiceError};
 use wabacus::store::{self, Store};
 
 use crate::harness::{Database, stories, write};
@@ -49,19 +46,8 @@ fn node(store: Store) -> LedgerService {
 pub(crate) fn core(store: Store) -> Arc<Core> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let clock = Arc::new(ManualClock::at(now()));
-    Core::new(CoreParts {
-        store,
-        clock: clock.clone(),
-        bus: Arc::new(LocalBus::default()),
-        cache: Arc::new(LocalCache::default()),
-        bsps: Bsps::new(bsp::Options::default(), clock).expect("clients that are never used"),
-        keys: MasterKeys::ephemeral(),
-        scheduling: SchedulingOptions::default(),
-        ledger: LedgerOptions::default(),
-        webhooks: WebhookOptions::default(),
-        invoicing: InvoicingOptions::default(),
-        lease: Arc::new(OneNode),
-    })
+    let bsps = Bsps::new(bsp::Options::default(), clock.clone()).expect("clients that are never used");
+    Core::new(CoreParts::alone(store, clock, bsps))
 }
 
 /// An organisation with the plan that everybody begins with.
@@ -151,6 +137,12 @@ async fn counters(database: &Database) -> (Sums, Sums) {
         let key = format!("customer {} {} {}", row.organisation_id, row.date, row.customer_id);
         add(&mut kept, key, [0, row.cost_nanos, row.records, 0]);
     }
+    for row in allowance_counter::Entity::find().all(db).await.unwrap() {
+        if row.channel_id.is_nil() {
+            let key = format!("allowance {} {} {}", row.organisation_id, row.period, row.start);
+            add(&mut kept, key, [row.used_micros, 0, 0, 0]);
+        }
+    }
     for row in all_records(database).await {
         let (counts, cost) = (i64::from(row.counts), row.cost_nanos.unwrap_or(0));
         let unpriced = if row.rate_id.is_none() { counts } else { 0 };
@@ -162,6 +154,11 @@ async fn counters(database: &Database) -> (Sums, Sums) {
         let usage_month = wabacus::domain::period::Month::of(day).first_day();
         let month = row.billing_month;
         add(&mut counted, format!("period {organisation} {month} {usage_month} {resource} {rate}"), values);
+        if row.kind == "WHATSAPP" && ["message", "free_message"].contains(&row.resource_type.as_str()) {
+            for (period, start) in [("DAY", day), ("MONTH", usage_month)] {
+                add(&mut counted, format!("allowance {organisation} {period} {start}"), [row.quantity_micros, 0, 0, 0]);
+            }
+        }
         if let Some(customer) = row.customer_id {
             add(&mut counted, format!("customer {organisation} {day} {customer}"), [0, cost, counts, 0]);
         }

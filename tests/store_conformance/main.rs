@@ -12,6 +12,8 @@ mod sample;
 
 mod account_usage;
 mod activity;
+mod alert;
+mod allowance;
 mod audit;
 mod call_detail;
 mod campaign;
@@ -19,6 +21,7 @@ mod channel;
 mod connection;
 mod customer;
 mod event;
+mod hook;
 mod invoice;
 mod job_run;
 mod lease;

@@ -109,6 +109,7 @@ pub(crate) fn run(organisation: OrganisationId, state: JobRunState, scheduled_fo
         schedule_id: None,
         kind: JobKind::DailyUsage,
         subject: None,
+        customer_id: None,
         trigger: JobTrigger::Schedule,
         state,
         scheduled_for,
@@ -120,6 +121,7 @@ pub(crate) fn run(organisation: OrganisationId, state: JobRunState, scheduled_fo
         error: None,
         range: None,
         progress: None,
+        bootstrap: None,
         cancel_requested: false,
     }
 }

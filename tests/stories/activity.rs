@@ -70,7 +70,7 @@ async fn usage_and_what_a_provider_reports_are_activity_too() {
     let recorder = world.organisation("Recorder", "Asia/Kolkata").await;
     let query = "mutation($id: ID!, $at: DateTime!) { recordUsage(organisationId: $id, records: [
         { kind: SMS, resourceType: \"message\", resourceId: \"sms-1\", occurredAt: $at }]) { outcome record { id } } }";
-    let recorded = world.ask(query, json!({ "id": recorder, "at": NOON })).await;
+    let made = world.ask(query, json!({ "id": recorder, "at": NOON })).await;
     let span = "activity { firstActivityAt lastActivityAt active conversationsThisMonth }";
     let told = json!({ "firstActivityAt": "2026-06-05T06:00:00.000Z", "lastActivityAt": "2026-06-05T06:00:00.000Z",
         "active": true, "conversationsThisMonth": 0 });
@@ -78,7 +78,7 @@ async fn usage_and_what_a_provider_reports_are_activity_too() {
 
     // What is taken back later happened all the same.
     world.clock.advance(TimeDelta::days(1));
-    let id = &recorded["recordUsage"][0]["record"]["id"];
+    let id = &made["recordUsage"][0]["record"]["id"];
     world.ask("mutation($id: ID!) { voidUsage(id: $id, reason: \"a test\") { id } }", json!({ "id": id })).await;
     assert_eq!(world.of(&recorder, span).await["activity"], told);
 
@@ -120,9 +120,9 @@ async fn a_list_of_a_hundred_and_fifty_is_paged_by_number() {
 
 /// The statements that a server has sent to its database since it began.
 async fn statements(url: &str) -> u64 {
-    let text = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    let text = reqwest::get(format!("{url}/metrics")).await.expect("an answer").text().await.expect("a text");
     let line = text.lines().find_map(|line| line.strip_prefix("wabacus_sql_statements_total "));
-    line.expect("the statements are counted").parse().unwrap()
+    line.expect("the statements are counted").parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]

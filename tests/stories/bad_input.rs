@@ -118,6 +118,10 @@ const SCHEDULES: &[Case] = &[
 ];
 
 const RUNS: &[Case] = &[
+    (r#"startWelcomeBootstrap(organisationId: "$channel", customerPhone: "+919800000001") { id }"#, "organisationId"),
+    (r#"startWelcomeBootstrap(customerPhone: "+919800000001") { id }"#, "organisationId"),
+    (r#"startWelcomeBootstrap(organisationId: "$org", customerPhone: "") { id }"#, "customerPhone"),
+    (r#"startWelcomeBootstrap(organisationId: "$org", customerPhone: "call me") { id }"#, "customerPhone"),
     (r#"triggerJob(organisationId: "$channel", kind: DAILY_USAGE) { id }"#, "organisationId"),
     (r#"triggerJob(organisationId: "$org", kind: BACKFILL) { id }"#, "kind"),
     (r#"triggerDailyUsage(organisationId: "$run") { id }"#, "organisationId"),
@@ -335,6 +339,75 @@ const CAMPAIGNS: &[Case] = &[
     (r#"invalidateCache(organisationId: "$channel")"#, "organisationId"),
 ];
 
+const ALLOWANCES: &[Case] = &[
+    (r#"setAlerts(organisationId: "$channel") { thresholds }"#, "organisationId"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [0]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "-1") { thresholds }"#, "monthlyBudget"),
+    (r#"setAllowance(organisationId: "$channel") { overage }"#, "organisationId"),
+    (r#"setAllowance(organisationId: "$org", dailyLimit: -1) { overage }"#, "dailyLimit"),
+    (r#"setAllowance(organisationId: "$org", monthlyLimit: -1) { overage }"#, "monthlyLimit"),
+    (r#"setAllowance(organisationId: "$org", gracePercent: 101) { overage }"#, "gracePercent"),
+    (r#"setAllowance(organisationId: "$org", gracePercent: -1) { overage }"#, "gracePercent"),
+    (r#"setAllowance(organisationId: "$org", resourceType: "Text Message") { overage }"#, "resourceType"),
+    (r#"setAllowance(organisationId: "$org", usePlanLimits: true, dailyLimit: 5) { overage }"#, "usePlanLimits"),
+    (r#"setAllowance(organisationId: "$org", usePlanLimits: true, monthlyLimit: null) { overage }"#, "usePlanLimits"),
+    (
+        r#"setAllowance(organisationId: "$org", channelId: "$channel", usePlanLimits: true) { overage }"#,
+        "usePlanLimits",
+    ),
+    (r#"setAllowance(organisationId: "$org", channelId: "$channel", kind: SMS) { overage }"#, "kind"),
+    (r#"setAllowance(organisationId: "$org", channelId: "$org") { overage }"#, "channelId"),
+    (r#"reserveAllowance(organisationId: "$channel", quantity: 1) { id }"#, "organisationId"),
+    ("reserveAllowance(quantity: 1) { id }", "organisationId"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 0) { id }"#, "quantity"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 10000001) { id }"#, "quantity"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, ttlSeconds: 0) { id }"#, "ttlSeconds"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, ttlSeconds: 86401) { id }"#, "ttlSeconds"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, channelId: "$org") { id }"#, "channelId"),
+    (r#"reserveAllowance(organisationId: "$org", quantity: 1, channelId: "$channel") { id }"#, "channelId"),
+    (r#"commitReservation(id: "$org") { overage }"#, "id"),
+    (r#"releaseReservation(id: "$channel") { overage }"#, "id"),
+];
+
+const HOOKS: &[Case] = &[
+    (r#"createWebhookEndpoint(organisationId: "$channel", url: "https://example.com/") { secret }"#, "organisationId"),
+    (r#"createWebhookEndpoint(url: "https://example.com/") { secret }"#, "organisationId"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "http://example.com/") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "https://me:pass@example.com/") { secret }"#, "url"),
+    (r#"createWebhookEndpoint(organisationId: "$org", url: "https://10.0.0.1/") { secret }"#, "url"),
+    (
+        r#"createWebhookEndpoint(organisationId: "$org", url: "https://8.8.8.8/", eventTypes: []) { secret }"#,
+        "eventTypes",
+    ),
+    (
+        r#"createWebhookEndpoint(organisationId: "$org", url: "https://8.8.8.8/", eventTypes: ["usage.changed", "moon.rose"]) { secret }"#,
+        "eventTypes[1]",
+    ),
+    (r#"deleteWebhookEndpoint(id: "$org")"#, "id"),
+    (r#"testWebhookEndpoint(id: "$org") { id }"#, "id"),
+    (r#"enableWebhookEndpoint(id: "$org") { id }"#, "id"),
+    (r#"replayWebhookEndpoint(id: "$org", after: "ZTow") { id }"#, "id"),
+    (r#"replayWebhookEndpoint(id: "whe_0192b7c0f0007000800000000000000a", after: "soon") { id }"#, "after"),
+];
+
+const ALERTS: &[Case] = &[
+    (r#"setAlerts(organisationId: "$channel", thresholds: [80]) { thresholds }"#, "organisationId"),
+    (r#"setAlerts(organisationId: "$org", thresholds: []) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [0]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [80, 1001]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [80, 90, 80]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", thresholds: [1,2,3,4,5,6,7,8,9,10,11]) { thresholds }"#, "thresholds"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "0") { thresholds }"#, "monthlyBudget"),
+    (r#"setAlerts(organisationId: "$org", monthlyBudget: "much") { thresholds }"#, "monthlyBudget"),
+];
+
+/// All of them.
+fn cases() -> Vec<Case> {
+    let first = [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS];
+    [first.concat(), [CAMPAIGNS, ALLOWANCES, HOOKS, ALERTS].concat()].concat()
+}
+
 /// A world with one of everything, and the names of its parts with their ids.
 async fn begin() -> (World, [(&'static str, String); 4]) {
     let world = World::begin().await;
@@ -351,10 +424,7 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_nothing_is_written() 
     let mut database = Database::look_into(world.database()).await;
     let before = database.version().await;
     let mut wrong = Vec::new();
-    for (asked, field) in
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
-            .concat()
-    {
+    for (asked, field) in cases() {
         let question = ids.iter().fold(asked.to_owned(), |text, (name, id)| text.replace(name, id));
         let answer = world.ask_as(&world.admin, &format!("mutation {{ {question} }}"), json!({})).await;
         let extensions = &answer["errors"][0]["extensions"];
@@ -378,11 +448,7 @@ async fn every_mutation_of_the_schema_is_asked_for_something_bad() {
     let fields = data["__schema"]["mutationType"]["fields"].as_array().expect("a list of fields");
     let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
     let mutations: BTreeSet<String> = fields.iter().map(name).collect();
-    let asked: BTreeSet<String> =
-        [ORGANISATIONS, CHANNELS, TOKENS, SCHEDULES, RUNS, LEDGER, RECORDERS, PRICES, INVOICES, SNAPSHOTS, CAMPAIGNS]
-            .concat()
-            .into_iter()
-            .filter_map(|(asked, _)| asked.split_once('(').map(|(name, _)| name.to_owned()))
-            .collect();
+    let name = |(asked, _): Case| asked.split_once('(').map(|(name, _)| name.to_owned());
+    let asked: BTreeSet<String> = cases().into_iter().filter_map(name).collect();
     assert_eq!(asked, mutations);
 }

@@ -161,6 +161,35 @@ fn assert_tells_of_messages(organisation: &Value) {
     assert!(campaigns.iter().all(|campaign| campaign["score"] != "0.00"), "{campaigns:#?}");
 }
 
+/// The fifth document: a day with a limit that is not reached yet, and where alerts are sent.
+fn assert_has_limits(organisation: &Value) {
+    let allowance = &organisation["allowance"];
+    let count = |name: &str| allowance[name].as_i64().unwrap_or_else(|| panic!("no {name}: {allowance}"));
+    assert!(count("dailyLimit") > 0 && count("monthlyUsed") >= count("dailyUsed"), "{allowance}");
+    assert_eq!((&allowance["policy"], &allowance["dailyReserved"]), (&json!("ALLOW"), &json!(0)));
+    let endpoints = organisation["webhookEndpoints"].as_array().expect("a list of endpoints");
+    assert_eq!(endpoints.len(), 1, "{endpoints:#?}");
+}
+
+/// The sixth document: what the catalogue has, and what was warmed for whom.
+fn assert_has_a_catalogue(organisation: &Value) {
+    let catalog = &organisation["catalog"];
+    assert_eq!(catalog["unavailable"], Value::Null);
+    assert_eq!(catalog["categories"]["items"].as_array().map(Vec::len), Some(4), "{catalog}");
+    assert_eq!(catalog["branches"]["items"].as_array().map(Vec::len), Some(2), "{catalog}");
+    assert_eq!(catalog["templates"].as_array().map(Vec::len), Some(2), "{catalog}");
+    assert!(organisation["jobRuns"]["nodes"].is_array());
+}
+
+/// The seventh document: all three, one of which is closed for today.
+fn assert_all_are_limited(organisations: &Value) {
+    assert_eq!((&organisations["totalCount"], &organisations["hasMore"]), (&json!(3), &json!(false)));
+    let nodes = organisations["nodes"].as_array().expect("a list of organisations");
+    assert!(nodes.iter().all(|node| node["activity"]["active"] == true), "{organisations:#}");
+    let policies: Vec<_> = nodes.iter().filter_map(|one| one["allowance"]["policy"].as_str()).collect();
+    assert_eq!(policies.iter().filter(|policy| **policy == "BLOCK").count(), 1, "{nodes:#?}");
+}
+
 /// The command of the page that fetches an invoice.
 async fn assert_prints_a_pdf(page: &str, token: &str) {
     let address = word_after(page, "-o invoice.pdf ");
@@ -181,12 +210,14 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     assert!(graphiql.ends_with("/graphiql"), "{graphiql}");
     let (admin, shop) = (word_after(&page, "\n  admin "), word_after(&page, "\n  Kedai Kopi Senja "));
     let documents = documents(&page);
-    let [usage, cost, billed, messages, jobs, metrics, live, subscription, pull] = documents.as_slice() else {
-        panic!("nine documents: {documents:#?}")
+    let [usage, cost, billed, messages, left, needed, all, jobs, metrics, live, alerts, subscription, pull] =
+        documents.as_slice()
+    else {
+        panic!("thirteen documents: {documents:#?}")
     };
     let folder = tempfile::tempdir().expect("a folder for the documents");
 
-    let results = run(graphiql, shop, folder.path(), &[usage, cost, billed, messages]).await;
+    let results = run(graphiql, shop, folder.path(), &[usage, cost, billed, messages, left, needed]).await;
     let organisation = &results[0]["data"]["organisation"];
     assert_eq!(organisation["name"], "Kedai Kopi Senja");
     let days = organisation["dailyUsage"].as_array().expect("days of usage");
@@ -198,8 +229,11 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     assert_is_billed(&results[2]["data"]["organisation"]);
     assert_prints_a_pdf(&page, shop).await;
     assert_tells_of_messages(&results[3]["data"]["organisation"]);
+    assert_has_limits(&results[4]["data"]["organisation"]);
+    assert_has_a_catalogue(&results[5]["data"]["organisation"]);
 
-    let results = run(graphiql, admin, folder.path(), &[jobs, pull]).await;
+    let results = run(graphiql, admin, folder.path(), &[jobs, pull, all]).await;
+    assert_all_are_limited(&results[2]["data"]["organisations"]);
     assert_eq!(results[0]["data"]["scheduler"]["actors"], 3);
     assert!(results[0]["data"]["jobRuns"]["nodes"].as_array().is_some_and(|runs| runs.len() >= 6));
     assert_eq!(results[1]["data"]["triggerDailyUsage"]["state"], "QUEUED");
@@ -216,6 +250,11 @@ async fn what_the_demo_prints_for_a_person_works_when_it_is_pasted_into_graphiql
     let mut watch = self::watch(graphiql, admin, live, None).await;
     let told = watch.next().await;
     assert!(told["currentPeriod"]["totalRecords"].as_i64().is_some_and(|records| records > 0), "{told}");
+
+    // The day fills up while one looks; whoever looks later is told from the beginning.
+    let mut watch = self::watch(graphiql, admin, alerts, Some(beginning())).await;
+    let raised = watch.until(|event| event["alert"]["threshold"] == 80).await;
+    assert_eq!(raised["state"], "RAISED", "{raised}");
 
     demo.signal("INT").await;
     assert_eq!(demo.end().await.0.code(), Some(0));

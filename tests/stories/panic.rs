@@ -53,6 +53,10 @@ async fn scheduler(world: &World) -> Value {
     data["scheduler"].take()
 }
 
+async fn alarms(world: &World, organisation: &str) -> Value {
+    world.of(organisation, "alerts { nodes { kind state } }").await["alerts"]["nodes"].take()
+}
+
 async fn newest_run(world: &World, organisation: &str) -> Value {
     world.runs(organisation).await.into_iter().next().expect("a run")
 }
@@ -120,6 +124,8 @@ async fn an_actor_that_dies_too_often_is_quarantined_others_go_on_and_it_comes_b
     }
     let status = scheduler(&world).await;
     assert_eq!((&status["quarantined"], &status["restarts"]), (&json!([sick]), &json!(5)));
+    assert_eq!(alarms(&world, &sick).await, json!([{ "kind": "SCHEDULER_QUARANTINED", "state": "RAISED" }]));
+    assert_eq!(alarms(&world, &well).await, json!([]));
     assert_eq!(newest_run(&world, &sick).await["state"], "QUEUED");
     assert_eq!(newest_run(&world, &well).await["state"], "SUCCEEDED", "the others are not affected");
     assert_eq!(world.days(&well, "2026-06-05", "2026-06-05").await.len(), 1);
@@ -132,5 +138,7 @@ async fn an_actor_that_dies_too_often_is_quarantined_others_go_on_and_it_comes_b
     assert_eq!(scheduler(&world).await["quarantined"], json!([sick]), "it has to prove itself first");
     world.advance(TimeDelta::minutes(11)).await;
     assert_eq!(scheduler(&world).await["quarantined"], json!([]));
+    world.settle().await;
+    assert_eq!(alarms(&world, &sick).await, json!([{ "kind": "SCHEDULER_QUARANTINED", "state": "RECOVERED" }]));
     assert_eq!(world.days(&sick, "2026-06-05", "2026-06-05").await.len(), 1);
 }

@@ -25,14 +25,14 @@ async fn shop() -> (World, String, String) {
 async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
     let (world, organisation, channel) = shop().await;
     let documents = documents(&organisation, &channel);
-    let [usage, record, cost, billed, tell, live, jobs, watch, pull] = documents.as_slice() else {
-        panic!("nine documents: {documents:#?}")
+    let [usage, record, cost, billed, tell, live, left, all, jobs, watch, pull] = documents.as_slice() else {
+        panic!("eleven documents: {documents:#?}")
     };
     let graphiql = format!("{}/graphiql", world.url());
     let folder = tempfile::tempdir().expect("a folder for the documents");
 
     let own = world.token(Some(&organisation)).await;
-    let results = run(&graphiql, &own, folder.path(), &[usage, record, cost, billed, tell, live]).await;
+    let results = run(&graphiql, &own, folder.path(), &[usage, record, cost, billed, tell, live, left]).await;
     let shown = &results[0]["data"]["organisation"];
     assert_eq!(shown["name"], "Shop app-readme");
     let days = shown["dailyUsage"].as_array().expect("days of usage");
@@ -66,7 +66,14 @@ async fn the_queries_of_the_readme_return_the_usage_in_graphiql() {
     assert_eq!(shown["campaigns"]["nodes"][0]["name"], "Diwali");
     assert_eq!(shown["customers"]["nodes"].as_array().map(Vec::len), Some(2));
 
-    let results = run(&graphiql, &world.admin, folder.path(), &[jobs, pull]).await;
+    let shown = &results[6]["data"]["organisation"];
+    assert_eq!((&shown["allowance"]["dailyLimit"], &shown["allowance"]["dailyUsed"]), (&json!(1_000), &json!(1)));
+    assert!(shown["catalog"]["unavailable"].as_str().is_some_and(|why| why.contains("external id")), "{shown:#}");
+
+    let results = run(&graphiql, &world.admin, folder.path(), &[jobs, pull, all]).await;
+    let all = &results[2]["data"]["organisations"];
+    assert_eq!((&all["totalCount"], &all["hasMore"]), (&json!(1), &json!(false)));
+    assert_eq!(all["nodes"][0]["activity"]["active"], true);
     assert_eq!(results[0]["data"]["jobRuns"]["nodes"][0]["state"], "SUCCEEDED");
     assert_eq!(results[1]["data"]["triggerDailyUsage"]["state"], "QUEUED");
     world.settle().await;

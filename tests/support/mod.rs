@@ -5,9 +5,11 @@
 
 pub mod analytics;
 pub mod cache;
+pub mod catalog;
 pub mod database;
 pub mod graphiql;
 pub mod home;
+pub mod hook;
 pub mod ledger;
 pub mod node;
 mod postgres;
@@ -108,6 +110,9 @@ impl Setup {
             ("BSP_PER_SECOND".to_owned(), "10000".to_owned()),
             ("HERD_WINDOW_SECONDS".to_owned(), "0".to_owned()),
             ("BSP_TIMEOUT_SECONDS".to_owned(), "2".to_owned()),
+            ("CATALOG_API_BASE".to_owned(), sim.catalog().url().to_string()),
+            ("CATALOG_API_KEY".to_owned(), sim.catalog().key().to_owned()),
+            ("CATALOG_TIMEOUT_SECONDS".to_owned(), "60".to_owned()),
         ]);
         settings.extend(self.settings);
         let client = reqwest::Client::new();
@@ -175,11 +180,13 @@ impl World {
         self.clock.now()
     }
 
-    /// Waits until everything that is due at the present time has been done.
+    /// Waits until everything that is due at the present time has been done, and the webhooks of it were sent.
     pub async fn settle(&self) {
         let patience = std::time::Duration::from_secs(60);
         let settled = tokio::time::timeout(patience, self.app().scheduler().settled()).await;
         assert!(settled.is_ok(), "the scheduler did not come to rest: {:?}", self.clock.next_waited_for());
+        let settled = tokio::time::timeout(patience, self.app().courier().settled()).await;
+        assert!(settled.is_ok(), "the courier did not come to rest: {:?}", self.clock.next_waited_for());
     }
 
     /// Moves time forward and waits until everything that came due has been done.

@@ -59,7 +59,8 @@ impl Postgres {
             let sockets = self.folder.path().display();
             // Only who measures wants to wait for the disk.
             let fsync = std::env::var("WABACUS_POSTGRES_FSYNC").unwrap_or_else(|_| "off".to_owned());
-            let options = format!("-h 127.0.0.1 -p {} -k {sockets} -c fsync={fsync} -c max_connections=1000", self.port);
+            let options =
+                format!("-h 127.0.0.1 -p {} -k {sockets} -c fsync={fsync} -c max_connections=1000", self.port);
             let mut start = as_plain_user(&self.programs.join("pg_ctl"));
             start.arg("start").arg("--wait").arg("--silent").arg("--pgdata").arg(data);
             start.arg("--log").arg(self.folder.path().join("log")).arg("--options").arg(options);

@@ -44,12 +44,28 @@ pub enum Told {
 impl Watch {
     /// Subscribes to `field`, which is asked for `selection`, as whoever holds `token`.
     pub async fn begin(url: &str, token: &str, field: &str, arguments: &Value, selection: &str) -> Self {
+        let authorization = format!("Bearer {token}");
+        Self::begin_as(url, &json!({ "authorization": authorization }), field, arguments, selection).await
+    }
+
+    /// What the server says to a client that introduces itself by `payload`.
+    pub async fn introduce(url: &str, payload: &Value) -> Result<Value, u16> {
+        let mut watch = Self::connect(url, "connection").await;
+        watch.say(&json!({ "type": "connection_init", "payload": payload })).await;
+        watch.hear().await
+    }
+
+    async fn connect(url: &str, field: &str) -> Self {
         let mut request = url.into_client_request().expect("a WebSocket's address");
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
         let (stream, _) = connect_async(request).await.expect("the server shakes hands");
-        let mut watch = Self { stream, field: field.to_owned() };
-        let authorization = format!("Bearer {token}");
-        watch.say(&json!({ "type": "connection_init", "payload": { "authorization": authorization } })).await;
+        Self { stream, field: field.to_owned() }
+    }
+
+    /// Subscribes as whoever introduces themselves by `payload`.
+    pub async fn begin_as(url: &str, payload: &Value, field: &str, arguments: &Value, selection: &str) -> Self {
+        let mut watch = Self::connect(url, field).await;
+        watch.say(&json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(watch.hear().await, Ok(json!({ "type": "connection_ack" })));
         let arguments = arguments.as_object().expect("arguments by name");
         let arguments: Vec<_> = arguments.iter().map(|(name, value)| format!("{name}: {value}")).collect();

@@ -179,6 +179,7 @@ impl Catalogue {
             ("DateTime", _) => return "\"2030-06-01T00:00:00.000Z\"".to_owned(),
             ("Decimal", _) => return "\"1\"".to_owned(),
             ("JSON", _) => return "{}".to_owned(),
+            ("String", "after") => return "\"ZTow\"".to_owned(),
             ("String", "customerPhone") => return "\"+919800000001\"".to_owned(),
             ("String", "timeZone") => return "\"Asia/Kolkata\"".to_owned(),
             ("String", _) => return "\"x\"".to_owned(),

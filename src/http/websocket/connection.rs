@@ -5,11 +5,13 @@
 
 use super::protocol::{ClientMessage, End, ServerMessage};
 use crate::http::api::{Api, Denied};
-use crate::http::auth::{self, AuthFault, Credential};
+use crate::http::auth::{self, AuthFault, Credential, Presented};
 use crate::http::guard::{never_began, with_code};
 use crate::http::request;
+use crate::service::ServiceError;
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, Closed, ProtocolError, Session};
 use async_graphql::{Data, Executor, Response};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
 use std::cell::Cell;
@@ -29,7 +31,9 @@ pub(super) async fn run<E: Executor>(
 ) {
     let gauge = metrics::gauge!("wabacus_websocket_connections");
     gauge.increment(1);
-    let mut connection = Connection { api, session, caller: None, secret: None, operations: StreamMap::new(), unread };
+    let operations = StreamMap::new();
+    let ended = Box::pin(std::future::pending());
+    let mut connection = Connection { api, session, caller: None, credential: None, ended, operations, unread };
     let end = connection.live(messages).await;
     gauge.decrement(1);
     tracing::debug!(?end, "a WebSocket connection ended");
@@ -44,12 +48,38 @@ enum Frame {
     End,
 }
 
+/// What a client said of itself, to be looked at again.
+struct Kept {
+    secret: String,
+    is_key: bool,
+    organisation: Option<String>,
+}
+
+impl Kept {
+    fn of(presented: &Presented<'_>) -> Option<Self> {
+        let (secret, is_key) = match presented.credential {
+            Credential::Bearer(secret) => (secret, false),
+            Credential::ApiKey(secret) => (secret, true),
+            Credential::Absent | Credential::Malformed => return None,
+        };
+        Some(Self { secret: secret.to_owned(), is_key, organisation: presented.organisation.map(str::to_owned) })
+    }
+
+    fn presented(&self) -> Presented<'_> {
+        let secret = self.secret.as_str();
+        let credential = if self.is_key { Credential::ApiKey(secret) } else { Credential::Bearer(secret) };
+        Presented { credential, organisation: self.organisation.as_deref() }
+    }
+}
+
 struct Connection<E> {
     api: Arc<Api<E>>,
     session: Session,
     /// Set once `connection_init` was accepted; replaced when the token is checked again.
     caller: Option<Arc<Data>>,
-    secret: Option<String>,
+    credential: Option<Kept>,
+    /// Resolves once the token opens nothing any more.
+    ended: BoxFuture<'static, ()>,
     operations: StreamMap<String, BoxStream<'static, Frame>>,
     /// Bytes that came since the last whole message; whoever collects them gives up at a limit.
     unread: Rc<Cell<usize>>,
@@ -66,6 +96,7 @@ impl<E: Executor> Connection<E> {
         let mut heard = true;
         loop {
             let step = tokio::select! {
+                () = &mut self.ended => Err(End::forbidden()),
                 message = messages.recv() => {
                     heard = true;
                     match message {
@@ -80,7 +111,7 @@ impl<E: Executor> Connection<E> {
                 _ = ping.tick() => {
                     if std::mem::replace(&mut heard, false) { self.ping().await } else { Err(End::Gone) }
                 }
-                _ = recheck.tick(), if self.secret.is_some() => self.recheck().await,
+                _ = recheck.tick(), if self.credential.is_some() => self.recheck().await,
                 () = draining.cancelled() => Err(End::going_away()),
             };
             if let Err(end) = step {
@@ -127,13 +158,15 @@ impl<E: Executor> Connection<E> {
         if self.caller.is_some() {
             return Err(End::second_init());
         }
-        let credential = auth::of_init_payload(payload);
-        if let Credential::Bearer(secret) = credential {
-            self.secret = Some(secret.to_owned());
-        }
-        match self.api.identify(credential).await {
-            Ok(caller) => self.caller = Some(Arc::new(caller)),
-            Err(Denied::NotValid) => return Err(End::forbidden()),
+        let presented = auth::of_init_payload(payload);
+        self.credential = Kept::of(&presented);
+        match self.api.identify(presented).await {
+            Ok(caller) => {
+                self.ended = self.api.authenticate.ended(&caller);
+                self.caller = Some(Arc::new(caller));
+            }
+            Err(Denied::Organisation(ServiceError::BadInput(bad))) => return Err(End::bad_message(&bad.to_string())),
+            Err(Denied::NotValid | Denied::Misplaced | Denied::Organisation(_)) => return Err(End::forbidden()),
             Err(Denied::Fault(fault)) => {
                 if let AuthFault::Unavailable(source) = &fault {
                     tracing::error!(error = source.as_ref(), "a token could not be checked");
@@ -146,10 +179,10 @@ impl<E: Executor> Connection<E> {
 
     /// A token that cannot be checked now is kept until it can.
     async fn recheck(&mut self) -> Result<(), End> {
-        let Some(secret) = &self.secret else { return Ok(()) };
-        match self.api.identify(Credential::Bearer(secret)).await {
+        let Some(kept) = &self.credential else { return Ok(()) };
+        match self.api.identify(kept.presented()).await {
             Ok(caller) => self.caller = Some(Arc::new(caller)),
-            Err(Denied::NotValid) => return Err(End::forbidden()),
+            Err(Denied::NotValid | Denied::Misplaced | Denied::Organisation(_)) => return Err(End::forbidden()),
             Err(Denied::Fault(fault)) => tracing::warn!(%fault, "a token on a WebSocket could not be checked again"),
         }
         Ok(())

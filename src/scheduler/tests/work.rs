@@ -48,6 +48,7 @@ pub(super) struct FakeState {
     pub(super) finish_errors: Vec<WorkError>,
     pub(super) look_errors: Vec<WorkError>,
     pub(super) alarms: Vec<(OrganisationId, u32)>,
+    pub(super) let_go: Vec<OrganisationId>,
     pub(super) released: Vec<JobRunId>,
 }
 
@@ -97,6 +98,7 @@ impl FakeWork {
             schedule_id: None,
             kind: JobKind::DailyUsage,
             subject: None,
+            customer_id: None,
             trigger: JobTrigger::Manual,
             state: JobRunState::Queued,
             scheduled_for,
@@ -108,6 +110,7 @@ impl FakeWork {
             error: None,
             range: None,
             progress: None,
+            bootstrap: None,
             cancel_requested: false,
         };
         self.state().runs.insert(id, run);
@@ -236,6 +239,11 @@ impl Work for FakeWork {
 
     async fn quarantined(&self, organisation: OrganisationId, restarts: u32) -> Result<(), WorkError> {
         self.state().alarms.push((organisation, restarts));
+        Ok(())
+    }
+
+    async fn let_go(&self, organisation: OrganisationId) -> Result<(), WorkError> {
+        self.state().let_go.push(organisation);
         Ok(())
     }
 }

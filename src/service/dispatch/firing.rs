@@ -4,7 +4,6 @@ use crate::domain::clock::Instant;
 use crate::domain::firing::{Firing, Occurrence, fire};
 use crate::domain::id::JobRunId;
 use crate::domain::job::{JobRun, JobRunState, RetryPolicy, Schedule};
-use crate::service::job_run::new_run;
 
 /// What is known of an organisation's runs when one of its schedules fires.
 pub(super) struct Company<'a> {
@@ -46,7 +45,7 @@ fn run_of(schedule: &Schedule, occurrence: Occurrence, policy: &RetryPolicy, now
         id: JobRunId::generate(now),
         schedule_id: Some(schedule.id),
         scheduled_for: occurrence.scheduled_for,
-        ..new_run(schedule.organisation_id, schedule.kind, occurrence.trigger, None, policy, now)
+        ..JobRun::queued(schedule.organisation_id, schedule.kind, occurrence.trigger, None, policy, now)
     };
     if !occurrence.skipped {
         return run;

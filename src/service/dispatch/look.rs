@@ -103,7 +103,6 @@ impl DispatchService {
         waiting: &mut RunsByOrganisation,
     ) -> Result<Vec<JobRun>, ServiceError> {
         let now = work.now();
-        let policy = self.core.scheduling().retry;
         let mut schedules = Vec::new();
         let mut runs = Vec::new();
         let due = store::schedule::due(work.tx(), organisations, now).await?;
@@ -115,6 +114,7 @@ impl DispatchService {
         let last = store::job_run::last_of_schedules(work.tx(), &ids).await?;
         for (schedule, at) in due {
             let unfinished = waiting.get(&schedule.organisation_id).map_or(&[][..], Vec::as_slice);
+            let policy = self.jobs.retry(schedule.kind, &self.core.scheduling().retry);
             let company = Company { unfinished, last: last.get(&schedule.id) };
             if let Some((moved, mut made)) = fired(&schedule, at, &company, &policy, now) {
                 schedules.push(moved);

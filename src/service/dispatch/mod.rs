@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::UnitOfWork;
 use super::job::{JobContext, Registry};
-use super::{Core, ServiceError};
+use super::{Core, ServiceError, alert};
 use crate::domain::attempt::{Verdict, settle};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
@@ -95,13 +95,13 @@ impl DispatchService {
         let mut work = self.begin(epoch).await?;
         let ids: Vec<_> = finished.iter().map(|finished| finished.run.id).collect();
         let mut current = store::job_run::find_many(work.tx(), &ids).await?;
-        let policy = self.core.scheduling().retry;
         let now = work.now();
         let mut settled = Vec::with_capacity(finished.len());
         for finished in finished {
             // The row knows more than the claim: its progress, and whether somebody wants it cancelled.
             let Some(at) = current.iter().position(|run| run.id == finished.run.id) else { continue };
             let run = current.swap_remove(at);
+            let policy = self.jobs.retry(run.kind, &self.core.scheduling().retry);
             let run = settle(run, finished.verdict.clone(), now, &policy, rand::rng().random());
             work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run.clone()) });
             settled.push(run);
@@ -120,6 +120,13 @@ impl DispatchService {
     pub async fn quarantined(&self, organisation: OrganisationId, restarts: u32) -> Result<(), ServiceError> {
         let mut work = self.core.begin().await?;
         work.say(organisation, Fact::ActorQuarantined { restarts });
+        work.commit().await
+    }
+
+    /// Says that the actor of an organisation that was left alone is well again.
+    pub async fn let_go(&self, organisation: OrganisationId) -> Result<(), ServiceError> {
+        let mut work = self.core.begin().await?;
+        alert::let_go(&mut work, organisation).await?;
         work.commit().await
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::id::OrganisationId;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::PageRequest;
 use crate::domain::period::Month;
-use crate::service::{ServiceError, account_usage};
+use crate::service::{ServiceError, account_usage, alert};
 use crate::store;
 use crate::store::organisation::{Filter, Order, Place};
 
@@ -16,7 +16,8 @@ use crate::store::organisation::{Filter, Order, Place};
 const BATCH: u32 = 500;
 
 impl DispatchService {
-    /// Takes the lease for `node` and puts back the runs that an earlier owner left running, their attempt not counted. Then gives every
+    /// Takes the lease for `node`, puts back the runs that an earlier owner left running, their attempt not counted, and ends the alerts of
+    /// those whom it had quarantined. Then gives every
     /// organisation the schedules and the month's documents that it lacks.
     pub async fn start(&self, node: &str) -> Result<Epoch, ServiceError> {
         let mut work = self.core.begin().await?;
@@ -29,6 +30,7 @@ impl DispatchService {
             work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run.clone()) });
         }
         store::job_run::save_many(work.tx(), &rescued, epoch.0, now).await?;
+        alert::let_all_go(&mut work).await?;
         work.commit().await?;
         if !rescued.is_empty() {
             tracing::warn!(runs = rescued.len(), "put back runs that were cut off");

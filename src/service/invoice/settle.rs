@@ -66,6 +66,8 @@ pub(crate) async fn settle(
     entries.extend(self::entries(work, &before, CreditEntryKind::Expiry, expiries, "Not used in time")?);
     store::credit::insert_entries(work.tx(), &entries).await?;
     store::invoice::insert_lines(work.tx(), &reckoning.lines).await?;
+    // What the months after it have is no guess any more.
+    store::alert::forget_watch(work.tx(), organisation.id).await?;
     let now = work.now();
     let mut invoice = Invoice { finalized_at: Some(now), ..closed(core, organisation, before, &reckoning) };
     say(work, &invoice);

@@ -1,6 +1,7 @@
 //! The kinds of jobs: one file each, put together in a registry.
 
 mod backfill;
+mod bootstrap;
 mod daily_usage;
 mod invoice_close;
 mod ledger_backfill;
@@ -19,15 +20,17 @@ use super::lease::Epoch;
 use super::ledger::LedgerService;
 use super::{Core, ServiceError};
 use crate::domain::attempt::Verdict;
+use crate::domain::bootstrap::Bootstrap;
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
 use crate::domain::id::ScheduleId;
-use crate::domain::job::{JobKind, JobRun, Progress, Schedule};
+use crate::domain::job::{JobKind, JobRun, Progress, RetryPolicy, Schedule};
 use crate::domain::organisation::Organisation;
 use crate::domain::schedule::Cron;
 use crate::store;
 
 pub use backfill::Backfill;
+pub use bootstrap::{BootstrapOptions, WelcomeBootstrap};
 pub use daily_usage::DailyUsage;
 pub use invoice_close::InvoiceClose;
 pub use retention::{Retention, RetentionOptions};
@@ -43,6 +46,10 @@ pub trait Job: Send + Sync + Debug {
     fn kind(&self) -> JobKind;
     /// When every organisation runs it unless told otherwise, in its own zone; `None`: only on request.
     fn default_cron(&self) -> Option<Cron>;
+    /// How often and how soon a failed attempt is repeated, where `usual` is what holds for most kinds.
+    fn retry(&self, usual: &RetryPolicy) -> RetryPolicy {
+        *usual
+    }
     /// Does the work of one attempt.
     async fn run(&self, context: &JobContext) -> Result<Verdict, ServiceError>;
 }
@@ -99,6 +106,14 @@ impl JobContext {
         }
         Ok(())
     }
+
+    /// Writes down what the run has warmed; the end of the attempt tells of it.
+    pub(crate) async fn note_bootstrap(&self, bootstrap: &Bootstrap) -> Result<(), ServiceError> {
+        let work = self.begin().await?;
+        let (organisation, id) = (self.run.organisation_id, self.run.id);
+        store::job_run::set_bootstrap(work.tx(), organisation, id, self.epoch.0, bootstrap, work.now()).await?;
+        work.commit().await
+    }
 }
 
 /// The kinds of jobs that this program can run.
@@ -118,6 +133,11 @@ impl Registry {
     /// The job of this kind.
     pub fn get(&self, kind: JobKind) -> Option<&Arc<dyn Job>> {
         self.jobs.get(&kind)
+    }
+
+    /// How often and how soon a failed attempt of a kind is repeated; `usual` for one that this program does not know.
+    pub fn retry(&self, kind: JobKind, usual: &RetryPolicy) -> RetryPolicy {
+        self.get(kind).map_or(*usual, |job| job.retry(usual))
     }
 
     /// When a kind runs unless told otherwise; `None`: it has no schedule, or this program does not know it.

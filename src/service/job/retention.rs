@@ -7,7 +7,7 @@ use super::{Job, JobContext};
 use crate::domain::attempt::Verdict;
 use crate::domain::job::{JobKind, JobRunState, Progress};
 use crate::domain::schedule::Cron;
-use crate::service::ServiceError;
+use crate::service::{ServiceError, allowance};
 use crate::store;
 
 /// How long what is kept; `None`: for ever.
@@ -22,6 +22,10 @@ pub struct RetentionOptions {
     pub events: Option<TimeDelta>,
     /// What webhooks told and could not be taken.
     pub rejected_updates: Option<TimeDelta>,
+    /// Alerts that recovered, whose period is over, or that are of a run.
+    pub alerts: Option<TimeDelta>,
+    /// The tries at sending webhooks.
+    pub webhook_attempts: Option<TimeDelta>,
 }
 
 impl Default for RetentionOptions {
@@ -33,9 +37,14 @@ impl Default for RetentionOptions {
             failed_runs: days(180),
             events: days(30),
             rejected_updates: days(30),
+            alerts: days(400),
+            webhook_attempts: days(30),
         }
     }
 }
+
+/// How long a reservation is known that was committed, given back or forgotten: so long, saying it again is harmless.
+const RESERVATIONS_KEPT: TimeDelta = TimeDelta::days(7);
 
 /// Rows that one transaction deletes.
 const BATCH: u64 = 500;
@@ -55,6 +64,9 @@ enum Table {
     Runs(&'static [JobRunState]),
     Events,
     RejectedUpdates,
+    Alerts,
+    Reservations,
+    WebhookAttempts,
 }
 
 impl Retention {
@@ -87,6 +99,13 @@ impl Retention {
                 Table::RejectedUpdates => {
                     store::rejected_update::delete_before(work.tx(), organisation, before, BATCH).await?
                 }
+                Table::Alerts => store::alert::delete_before(work.tx(), organisation, before, BATCH).await?,
+                Table::Reservations => {
+                    store::allowance::reservation::delete_before(work.tx(), organisation, before, BATCH).await?
+                }
+                Table::WebhookAttempts => {
+                    store::hook::delete_attempts_before(work.tx(), organisation, before, BATCH).await?
+                }
             };
             work.commit().await?;
             deleted += batch;
@@ -113,10 +132,16 @@ impl Job for Retention {
         let failed = Self::clear(context, Table::Runs(FAILED), self.options.failed_runs).await?;
         let events = Self::clear(context, Table::Events, self.options.events).await?;
         let rejected = Self::clear(context, Table::RejectedUpdates, self.options.rejected_updates).await?;
-        let deleted = payloads + finished + failed + events + rejected;
+        let alerts = Self::clear(context, Table::Alerts, self.options.alerts).await?;
+        let mut work = context.begin().await?;
+        allowance::sweep(&mut work, context.run().organisation_id).await?;
+        work.commit().await?;
+        let reservations = Self::clear(context, Table::Reservations, Some(RESERVATIONS_KEPT)).await?;
+        let attempts = Self::clear(context, Table::WebhookAttempts, self.options.webhook_attempts).await?;
+        let deleted = payloads + finished + failed + events + rejected + alerts + reservations + attempts;
         if deleted > 0 {
             let organisation = context.run().organisation_id;
-            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, "deleted what was old enough");
+            tracing::info!(organisation.id = %organisation, payloads, finished, failed, events, rejected, alerts, reservations, attempts, "deleted what was old enough");
             let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
             context.progress(Progress { done: deleted, total: deleted }).await?;
         }

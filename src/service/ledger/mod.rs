@@ -114,6 +114,11 @@ impl LedgerService {
         Ok(store::usage::voided(self.core.store().read(), ids).await?)
     }
 
+    /// Which of these records went beyond an allowance that blocks.
+    pub async fn over_allowance(&self, ids: &[UsageRecordId]) -> Result<HashSet<UsageRecordId>, ServiceError> {
+        Ok(store::allowance::flagged(self.core.store().read(), ids).await?)
+    }
+
     /// A page of an organisation's records, newest first.
     pub async fn page(
         &self,

@@ -14,8 +14,11 @@ use crate::domain::plan::{Assignments, PriceBook};
 use crate::domain::quantity::Quantity;
 use crate::domain::rollup::Rollups;
 use crate::domain::usage::{Resource, UsageRecord};
+use crate::service::alert;
+use crate::service::allowance::{self, Added};
 use crate::service::core::UnitOfWork;
-use crate::store::{self, StoreError};
+use crate::service::lane::Failure;
+use crate::store;
 
 /// What a record is stamped with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,8 +66,12 @@ pub(super) fn billing_month(closed: Option<&BTreeSet<Month>>, date: NaiveDate) -
 pub(super) struct Change {
     rollups: Rollups,
     spans: Spans,
+    /// The records themselves, in the order of writing.
+    added: Vec<Added>,
     /// By organisation: the kinds, and the resources that have no price.
     told: BTreeMap<OrganisationId, (BTreeSet<crate::domain::channel::ChannelKind>, BTreeSet<String>)>,
+    /// By organisation: the months in whose bill something costs more or less than before.
+    billed: BTreeMap<OrganisationId, BTreeSet<Month>>,
 }
 
 impl Change {
@@ -74,11 +81,13 @@ impl Change {
         if record.correction.is_none() {
             self.spans.note(record.organisation_id, Span::at(record.occurred_at));
         }
+        self.added.push(Added::new(record));
         let (kinds, unpriced) = self.told.entry(record.organisation_id).or_default();
         kinds.insert(record.resource.kind);
         if record.rate_id.is_none() && record.correction.is_none() {
             unpriced.insert(format!("{}/{}", record.resource.kind, record.resource.resource_type));
         }
+        self.bill(record);
         Ok(())
     }
 
@@ -87,18 +96,31 @@ impl Change {
         self.rollups.remove(before)?;
         self.rollups.add(now)?;
         self.spans.note(now.organisation_id, Span::at(now.occurred_at));
+        self.added.extend(Added::restated(before, now).into_iter().flatten());
         let (kinds, unpriced) = self.told.entry(now.organisation_id).or_default();
         kinds.insert(now.resource.kind);
         if now.rate_id.is_none() && before.rate_id.is_some() {
             unpriced.insert(format!("{}/{}", now.resource.kind, now.resource.resource_type));
         }
+        self.bill(before);
+        self.bill(now);
         Ok(())
     }
 
-    /// Writes the counters within a transaction, and says what changed.
-    pub(super) async fn apply(&self, work: &mut UnitOfWork<'_>) -> Result<(), StoreError> {
+    fn bill(&mut self, record: &UsageRecord) {
+        let by_period = record.rate_id.is_some() && record.unit_price.is_none();
+        if by_period || record.cost.is_some_and(|cost| cost != Money::ZERO) {
+            self.billed.entry(record.organisation_id).or_default().insert(record.billing_month);
+        }
+    }
+
+    /// Writes the counters within a transaction, raises the alerts that they bring about, and says what changed.
+    pub(super) async fn apply(&self, work: &mut UnitOfWork<'_>) -> Result<(), Failure> {
         store::rollup::apply(work.tx(), &self.rollups).await?;
         store::activity::note(work.tx(), &self.spans).await?;
+        // Before anything else of alerts, so that whoever holds what is set of them waits for nobody who waits for it.
+        alert::spent(work, &self.billed).await?;
+        allowance::count(work, &self.rollups, &self.added).await?;
         for (organisation, fact) in self.facts() {
             work.say(organisation, fact);
         }

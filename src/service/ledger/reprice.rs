@@ -13,8 +13,8 @@ use crate::domain::period::Month;
 use crate::domain::plan::{Assignments, PriceBook};
 use crate::domain::quantity::Quantity;
 use crate::domain::usage::UsageRecord;
-use crate::service::ServiceError;
 use crate::service::access::Caller;
+use crate::service::{ServiceError, alert};
 use crate::store;
 use crate::store::usage::Place;
 
@@ -53,7 +53,8 @@ impl LedgerService {
             let Some(last) = self.reprice_batch(organisation, (from, to), after, &mut repriced).await? else { break };
             after = Some(last);
         }
-        let work = self.core.begin().await?;
+        let mut work = self.core.begin().await?;
+        alert::priced(&mut work, organisation).await?;
         let details = serde_json::json!({
             "from": from, "to": to, "priced": repriced.priced, "unpriced": repriced.unpriced,
         });

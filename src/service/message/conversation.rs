@@ -112,9 +112,9 @@ impl MessageService {
         }
         let mut deltas = Deltas::default();
         remake(&work, organisation, zone, &touched, &mut deltas).await?;
-        store::activity::note(work.tx(), &spans).await?;
         let deltas = deltas.settled();
         store::message::rollup::apply(work.tx(), &deltas).await?;
+        store::activity::note(work.tx(), &spans).await?;
         tell(&mut work, &deltas, BTreeMap::new(), BTreeMap::new());
         work.commit().await?;
         Ok(outcomes)

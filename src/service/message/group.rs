@@ -6,10 +6,10 @@ use super::{contact, conversation};
 use crate::domain::id::OrganisationId;
 use crate::domain::message::Outcome;
 use crate::domain::message::rollup::Deltas;
-use crate::service::Core;
 use crate::service::core::UnitOfWork;
 use crate::service::lane::{self, Answer, Failure};
 use crate::service::ledger::{self, Entered, Window};
+use crate::service::{Core, welcome};
 use crate::store;
 
 impl lane::Batch for Batch {
@@ -71,9 +71,16 @@ async fn take_in(core: &Core, batches: &[Batch], usage: Usage) -> Result<Vec<Ans
             }
         }
     }
+    // After the counters of usage, as who records usage does it, so that nobody waits for another in a circle.
+    store::activity::note(work.tx(), &intake.spans()).await?;
     let (channels, dates) = (intake.channels(), intake.dates());
     tell(&mut work, &deltas, channels, dates);
+    let newcomers = intake.newcomers(work.now());
+    let welcomed = welcome::welcome(core, &mut work, &newcomers).await.map_err(Failure::Other)?;
     work.commit().await?;
+    for organisation in welcomed {
+        core.wake(organisation);
+    }
     Ok(intake.answers())
 }
 
@@ -89,7 +96,6 @@ async fn write_down(
         store::customer::meet(tx, organisation, &people, now).await?;
     }
     store::message::upsert(tx, &intake.changed(), now).await?;
-    store::activity::note(tx, &intake.spans()).await?;
     intake.count(deltas);
     for (organisation, dates) in intake.contacts() {
         contact::meet(tx, organisation, dates, deltas).await?;

@@ -14,11 +14,12 @@ use crate::domain::message::rollup::{Deltas, Sign};
 use crate::domain::message::{ConversationTold, Message, Outcome, Update};
 use crate::domain::period::Zone;
 use crate::domain::phone::PhoneNumber;
+use crate::domain::recording::Direction;
 use crate::domain::usage::{Refusal, UsageRecord};
-use crate::service::ServiceError;
 use crate::service::core::UnitOfWork;
 use crate::service::lane::Answer;
 use crate::service::ledger::Entry;
+use crate::service::{ServiceError, welcome};
 use crate::store::message::contact::ContactKey;
 use crate::store::usage::{Ground as Zones, Owned};
 use crate::store::{self, StoreError};
@@ -249,6 +250,25 @@ impl Intake {
             by_organisation.entry(organisation).or_default().push((id, new));
         }
         by_organisation
+    }
+
+    /// Who was not known before, and wrote lately.
+    pub(super) fn newcomers(&self, now: Instant) -> BTreeMap<OrganisationId, Vec<CustomerId>> {
+        let met: BTreeSet<_> =
+            self.met.iter().map(|((organisation, _), customer)| (*organisation, *customer)).collect();
+        let mut wrote = BTreeSet::new();
+        for ((organisation, _), joined) in &self.messages {
+            let Message { customer_id, direction, life, .. } = &joined.now;
+            let is_news = *direction == Direction::Inbound && welcome::is_news(life.created_at, now);
+            if is_news && met.contains(&(*organisation, *customer_id)) {
+                wrote.insert((*organisation, *customer_id));
+            }
+        }
+        let mut newcomers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (organisation, customer) in wrote {
+            newcomers.entry(organisation).or_default().push(customer);
+        }
+        newcomers
     }
 
     /// Counts what changed.

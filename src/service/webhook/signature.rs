@@ -46,21 +46,31 @@ impl Delivery<'_> {
 
     /// Whether one of the signatures is that of `secret`. The comparison takes the same time wherever they differ.
     pub(super) fn is_signed_with(&self, secret: &str) -> bool {
-        let key = secret.strip_prefix(SECRET_PREFIX).and_then(|text| STANDARD.decode(text).ok());
-        let Some(key) = key.filter(|key| !key.is_empty()) else { return false };
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return false };
-        for part in [self.id.as_bytes(), b".", self.timestamp.as_bytes(), b".", self.body] {
-            mac.update(part);
-        }
-        let expected = mac.finalize().into_bytes();
+        let Some(expected) = mac(secret, self.id, self.timestamp, self.body) else { return false };
         let signatures = self.signatures.split(' ').take(SIGNATURES_MAX);
         let given = signatures.filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok());
         given.fold(false, |found, given| found | bool::from(given.as_slice().ct_eq(&expected)))
     }
 }
 
+/// What a webhook of ours is signed with in `webhook-signature`; `None` where `secret` is not one that [`new_secret`] makes.
+pub(in crate::service) fn sign(secret: &SecretString, id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
+    let mac = mac(secret.expose_secret(), id, &timestamp.to_string(), body)?;
+    Some(format!("v1,{}", STANDARD.encode(mac)))
+}
+
+/// The code of Standard Webhooks over id, time and body.
+fn mac(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Option<[u8; 32]> {
+    let key = secret.strip_prefix(SECRET_PREFIX).and_then(|text| STANDARD.decode(text).ok())?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok().filter(|_| !key.is_empty())?;
+    for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    Some(mac.finalize().into_bytes().into())
+}
+
 /// 32 bytes from the operating system's generator.
-pub(super) fn new_secret() -> SecretString {
+pub(in crate::service) fn new_secret() -> SecretString {
     let mut bytes = [0; 32];
     rand::rng().fill_bytes(&mut bytes);
     SecretString::from(format!("{SECRET_PREFIX}{}", STANDARD.encode(bytes)))
@@ -112,6 +122,9 @@ mod tests {
     #[test]
     fn the_example_of_the_specification_is_genuine() {
         assert!(SIGNED.is_signed_with(SECRET));
+        let secret = SecretString::from(SECRET);
+        let signed = sign(&secret, SIGNED.id, SIGNED.timestamp.parse().unwrap(), SIGNED.body);
+        assert_eq!(signed.as_deref(), Some(SIGNED.signatures), "and is what we would have sent");
         let several = format!("v1,AAAA v2,x {}", SIGNED.signatures);
         assert!(Delivery { signatures: &several, ..SIGNED }.is_signed_with(SECRET));
     }

@@ -8,4 +8,4 @@ mod period;
 
 pub use apply::apply;
 pub use day::of_days;
-pub use period::{of_billing_month, of_usage_months, rates_of_usage_months};
+pub use period::{billed_in, of_billing_month, of_usage_months, rates_of_usage_months, unpriced_resources};

@@ -1,5 +1,7 @@
 //! Usage by the month that is billed.
 
+use std::collections::BTreeSet;
+
 use entity::usage_period::{Column, Entity, Model};
 use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
@@ -12,7 +14,7 @@ use crate::domain::period::Month;
 use crate::domain::quantity::Quantity;
 use crate::domain::rollup::{PeriodKey, Totals};
 use crate::domain::usage::{Resource, ResourceType};
-use crate::store::row::{self, read, read_all};
+use crate::store::row::{self, IDS_MAX, read, read_all};
 use crate::store::{Db, StoreError};
 
 /// The organisation's rollups that decide what `billing_month` costs: of every usage month that has any in it, those billed up to it.
@@ -32,6 +34,31 @@ pub async fn of_billing_month(
     }
     let rows = of(organisation).filter(wanted).order_by_asc(Column::UsageMonth).all(db).await?;
     read_all(rows, |row| read_row(&row))
+}
+
+/// The rollups of some organisations that are billed in one of `months`, of whatever month they are.
+pub async fn billed_in(
+    db: &impl Db,
+    organisations: &[OrganisationId],
+    months: &BTreeSet<Month>,
+) -> Result<Vec<(PeriodKey, Totals)>, StoreError> {
+    let mut rows = Vec::new();
+    for ids in organisations.chunks(IDS_MAX) {
+        let query = Entity::find().filter(Column::OrganisationId.is_in(ids.iter().map(|id| id.uuid())));
+        let query = query.filter(Column::BillingMonth.is_in(months.iter().map(|month| month.first_day())));
+        rows.extend(read_all(query.all(db).await?, |row| read_row(&row))?);
+    }
+    Ok(rows)
+}
+
+/// The kinds and types of what an organisation used and something of which has no price, each once.
+pub async fn unpriced_resources(
+    db: &impl Db,
+    organisation: OrganisationId,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let query = of(organisation).filter(Column::Unpriced.gt(0));
+    let query = query.select_only().columns([Column::Kind, Column::ResourceType]).distinct();
+    Ok(query.into_tuple().all(db).await?)
 }
 
 /// The organisation's rollups of usage in `first` to `last`, whatever month they are billed in.
