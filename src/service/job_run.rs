@@ -155,7 +155,8 @@ impl JobRunService {
         range: impl FnOnce(&Organisation, Instant) -> Result<Option<DateRange>, BadInput>,
     ) -> Result<JobRun, ServiceError> {
         let mut work = self.core.begin().await?;
-        let organisation = store::organisation::find(work.tx(), organisation_id).await?;
+        // Held, so that of two who ask at the same time the second finds what the first queued.
+        let organisation = store::organisation::find_for_update(work.tx(), organisation_id).await?;
         let organisation = organisation.ok_or(ServiceError::NotFound("organisation"))?;
         let range = range(&organisation, work.now())?;
         if !organisation.active {

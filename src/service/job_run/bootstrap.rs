@@ -22,7 +22,8 @@ impl JobRunService {
         let organisation_id = caller.reach_to_record(Some(organisation_id))?;
         let phone = PhoneNumber::parse("customerPhone", customer_phone)?;
         let mut work = self.core.begin().await?;
-        let organisation = store::organisation::find(work.tx(), organisation_id).await?;
+        // Held, so that of two who ask at the same time the second finds what the first queued.
+        let organisation = store::organisation::find_for_update(work.tx(), organisation_id).await?;
         let organisation = organisation.ok_or(ServiceError::NotFound("organisation"))?;
         if self.core.catalog().is_none() {
             return Err(ServiceError::Conflict(catalog::NOT_SET.to_owned()));
