@@ -4,9 +4,9 @@ use futures_util::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::{Bus, Heard, Listening, Revocations, Revoked};
+use super::{Bus, Heard, Listening, Revocations, Revoked, Wakes, Woken};
 use crate::domain::event::Hint;
-use crate::domain::id::TokenId;
+use crate::domain::id::{OrganisationId, TokenId};
 
 /// How many hints a slow listener may be behind before it is told of a gap.
 const BACKLOG_MAX: usize = 4_096;
@@ -19,11 +19,16 @@ const REVOKED_MAX: usize = 256;
 pub struct LocalBus {
     sender: broadcast::Sender<Hint>,
     revoked: broadcast::Sender<TokenId>,
+    woken: broadcast::Sender<OrganisationId>,
 }
 
 impl Default for LocalBus {
     fn default() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG_MAX), revoked: broadcast::Sender::new(REVOKED_MAX) }
+        Self {
+            sender: broadcast::Sender::new(BACKLOG_MAX),
+            revoked: broadcast::Sender::new(REVOKED_MAX),
+            woken: broadcast::Sender::new(BACKLOG_MAX),
+        }
     }
 }
 
@@ -49,13 +54,21 @@ impl Bus for LocalBus {
         let revoked = BroadcastStream::new(self.revoked.subscribe());
         Box::pin(revoked.map(|token| token.map_or(Revoked::Gap, Revoked::Token)))
     }
+
+    fn wake(&self, organisation: OrganisationId) {
+        // An error says that nobody listens, which is as it may be.
+        drop(self.woken.send(organisation));
+    }
+
+    fn wakes(&self) -> Wakes {
+        let woken = BroadcastStream::new(self.woken.subscribe());
+        Box::pin(woken.map(|organisation| organisation.map_or(Woken::Gap, Woken::Organisation)))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::OrganisationId;
-
     fn hint(sequence: i64) -> Hint {
         let now = "2026-06-05T09:00:00Z".parse().unwrap();
         Hint { organisation_id: OrganisationId::generate(now), sequence }
@@ -84,6 +97,16 @@ mod tests {
         }
         assert_eq!(revoked.next().await, Some(Revoked::Gap));
         assert_eq!(revoked.next().await, Some(Revoked::Token(tokens[1])));
+    }
+
+    #[tokio::test]
+    async fn every_listener_hears_whose_jobs_are_to_be_looked_at_again() {
+        let bus = LocalBus::default();
+        let (mut first, mut second) = (bus.wakes(), bus.wakes());
+        let organisation = hint(0).organisation_id;
+        bus.wake(organisation);
+        assert_eq!(first.next().await, Some(Woken::Organisation(organisation)));
+        assert_eq!(second.next().await, Some(Woken::Organisation(organisation)));
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! The bus carries hints that an organisation has new events, and word of tokens that were revoked; what there is, the reader finds in the database.
+//! The bus carries hints that an organisation has new events, word of tokens that were revoked, and calls to look at an organisation's jobs again;
+//! what there is, the reader finds in the database.
 //!
 //! A hint may be lost, repeated or late: nothing depends on it but how soon somebody looks. In process it is a broadcast channel.
 
@@ -10,7 +11,7 @@ use std::pin::Pin;
 use futures_util::Stream;
 
 use crate::domain::event::Hint;
-use crate::domain::id::TokenId;
+use crate::domain::id::{OrganisationId, TokenId};
 
 pub use local::LocalBus;
 
@@ -32,6 +33,18 @@ pub enum Revoked {
     Gap,
 }
 
+/// What a listener hears of organisations whose jobs changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// Look at this one's schedules and runs again.
+    Organisation(OrganisationId),
+    /// Some calls were lost: look at all that are yours.
+    Gap,
+}
+
+/// Calls to look again as they come; ends when the bus is gone.
+pub type Wakes = Pin<Box<dyn Stream<Item = Woken> + Send>>;
+
 /// Revocations as they come; ends when the bus is gone.
 pub type Revocations = Pin<Box<dyn Stream<Item = Revoked> + Send>>;
 
@@ -48,4 +61,8 @@ pub trait Bus: Send + Sync + Debug {
     fn revoke(&self, token: TokenId);
     /// Hears of every token that is revoked from now on.
     fn revocations(&self) -> Revocations;
+    /// Tells every listener to look at an organisation's jobs again; never blocks and never fails.
+    fn wake(&self, organisation: OrganisationId);
+    /// Hears of every organisation that is to be looked at again from now on.
+    fn wakes(&self) -> Wakes;
 }
