@@ -12,23 +12,19 @@ mod figure;
 #[path = "../tests/support/postgres.rs"]
 #[expect(dead_code, reason = "the tests share a server, and this has one of its own")]
 mod postgres;
+mod record;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use entity::{event, usage_record};
 use figure::{per_second, percentile, ratio, say, size, whole};
-use futures_util::future::join_all;
 use postgres::Postgres;
+use record::{Client, drive};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, PaginatorTrait as _, QueryFilter as _};
 use secrecy::ExposeSecret as _;
-use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use wabacus::app::{App, Wiring};
 use wabacus::config::Config;
-use wabacus::domain::clock::{Clock as _, SystemClock};
 use wabacus::service::access::{Caller, NewToken};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::store::{self, Store};
@@ -75,82 +71,9 @@ impl Bench {
         Self { app, token: secret.expose_secret().to_owned(), database }
     }
 
-    /// Requests of `records` records each for a connection, as they go over the wire.
-    fn requests(&self, connection: usize, count: usize, records: usize, mark: &str) -> Vec<Vec<u8>> {
-        (0..count).map(|request| self.request(&format!("{mark}-{connection}-{request}"), records)).collect()
-    }
-
-    fn request(&self, mark: &str, records: usize) -> Vec<u8> {
-        let address = self.app.address();
-        let query = "mutation($records: [UsageRecordInput!]!) { recordUsage(records: $records) { outcome } }";
-        let now = SystemClock.now();
-        let one = |number: usize| {
-            let at = now - chrono::TimeDelta::seconds(i64::try_from(number).unwrap_or(0) * 60);
-            let id = format!("{mark}-{number}");
-            match number % 3 {
-                0 => {
-                    json!({ "kind": "VOICE", "resourceType": "minute", "resourceId": id, "quantity": "2.416667", "occurredAt": at.to_rfc3339() })
-                }
-                1 => {
-                    json!({ "kind": "SMS", "resourceType": "message", "resourceId": id, "country": "ID", "occurredAt": at.to_rfc3339() })
-                }
-                _ => {
-                    json!({ "kind": "WHATSAPP", "resourceType": "message", "resourceId": id, "category": "MARKETING", "country": "ID", "occurredAt": at.to_rfc3339() })
-                }
-            }
-        };
-        let records: Vec<_> = (0..records).map(one).collect();
-        let body = json!({ "query": query, "variables": { "records": records } }).to_string();
-        let (token, length) = (&self.token, body.len());
-        let head = format!(
-            "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\naccept: application/json\r\ncontent-length: {length}\r\n\r\n"
-        );
-        format!("{head}{body}").into_bytes()
-    }
-}
-
-/// Sends each connection's requests one after the other, all connections at once; how long each took, and all together.
-async fn drive(address: SocketAddr, requests: Vec<Vec<Vec<u8>>>, records: usize) -> (Vec<Duration>, Duration) {
-    let driven = tokio::task::spawn_blocking(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-        runtime.expect("a runtime").block_on(async {
-            let began = Instant::now();
-            let all = requests.iter().map(|requests| connection(address, requests, records));
-            let mut latencies: Vec<_> = join_all(all).await.into_iter().flatten().collect();
-            latencies.sort_unstable();
-            (latencies, began.elapsed())
-        })
-    });
-    driven.await.expect("the load generator does not panic")
-}
-
-async fn connection(address: SocketAddr, requests: &[Vec<u8>], records: usize) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).await.expect("the server listens");
-    stream.set_nodelay(true).expect("a TCP connection");
-    let mut latencies = Vec::with_capacity(requests.len());
-    for request in requests {
-        let began = Instant::now();
-        stream.write_all(request).await.expect("the server listens");
-        let answer = read(&mut stream).await;
-        latencies.push(began.elapsed());
-        assert_eq!(answer.matches("\"RECORDED\"").count(), records, "{answer}");
-    }
-    latencies
-}
-
-/// The body of an answer.
-async fn read(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    loop {
-        let read = stream.read_buf(&mut answer).await.expect("the server answers");
-        assert!(read > 0, "the server hung up");
-        let Some(head) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
-        if length.is_some_and(|length| answer.len() >= head + 4 + length) {
-            return String::from_utf8_lossy(&answer[head + 4..]).into_owned();
-        }
+    /// Who is asked, and as whom.
+    fn client(&self) -> Client {
+        Client { address: self.app.address(), token: self.token.clone() }
     }
 }
 
@@ -177,11 +100,12 @@ async fn bare(database: &str, rows: &[usage_record::Model], size: usize) -> Dura
 async fn measure(kind: &str, batches: usize, databases: [String; 3]) {
     let [real, bare_batches, bare_singles] = databases;
     let bench = Bench::start(real).await;
-    let address = bench.app.address();
+    let client = bench.client();
     // Prices and statements are known to the server before it is measured.
-    drive(address, vec![bench.requests(0, 3, BATCH, "warm")], BATCH).await;
-    let requests = (0..CONNECTIONS).map(|connection| bench.requests(connection, batches, BATCH, "batch")).collect();
-    let (latencies, took) = drive(address, requests, BATCH).await;
+    drive(vec![client.line("warm", 3, BATCH)], BATCH).await;
+    let lines =
+        (0..CONNECTIONS).map(|connection| client.line(&format!("batch-{connection}"), batches, BATCH)).collect();
+    let (latencies, took) = drive(lines, BATCH).await;
     let records = CONNECTIONS * batches * BATCH;
 
     let options = store::Options { url: bench.database.clone(), ..store::Options::default() };
@@ -190,8 +114,8 @@ async fn measure(kind: &str, batches: usize, databases: [String; 3]) {
     let changes = || event::Entity::find().filter(event::Column::Kind.eq("usage.changed")).count(db);
     let commits_before = changes().await.expect("a count");
     let single = batches * 10;
-    let requests = (0..SINGLES).map(|connection| bench.requests(connection, single, 1, "single")).collect();
-    let (single_latencies, single_took) = drive(address, requests, 1).await;
+    let lines = (0..SINGLES).map(|connection| client.line(&format!("single-{connection}"), single, 1)).collect();
+    let (single_latencies, single_took) = drive(lines, 1).await;
     let commits = usize::try_from(changes().await.expect("a count") - commits_before).expect("a count");
     let singles = SINGLES * single;
 

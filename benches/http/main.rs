@@ -9,6 +9,7 @@
 #[path = "../figure/mod.rs"]
 mod figure;
 mod load;
+mod month;
 mod plain;
 mod server;
 

@@ -41,6 +41,13 @@ impl Spans {
         self.0.entry(organisation).and_modify(|known| *known = known.join(span)).or_insert(span);
     }
 
+    /// Notes all that others say.
+    pub fn note_all(&mut self, others: &Self) {
+        for (organisation, span) in others.iter() {
+            self.note(organisation, span);
+        }
+    }
+
     /// Each organisation once.
     pub fn iter(&self) -> impl Iterator<Item = (OrganisationId, Span)> {
         self.0.iter().map(|(organisation, span)| (*organisation, *span))

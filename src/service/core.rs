@@ -17,6 +17,7 @@ use crate::bsp::Bsps;
 use crate::bus::{Bus, LocalBus};
 use crate::cache::{Cache, LocalCache};
 use crate::catalog::Catalog;
+use crate::domain::activity::Spans;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::event::{Fact, FactKind, Hint, NewEvent};
@@ -240,7 +241,7 @@ impl Core {
     /// Begins a unit of work at the present time.
     pub(crate) async fn begin(&self) -> Result<UnitOfWork<'_>, ServiceError> {
         let tx = self.parts.store.begin().await?;
-        Ok(UnitOfWork { core: self, tx, now: self.now(), facts: Vec::new() })
+        Ok(UnitOfWork { core: self, tx, now: self.now(), facts: Vec::new(), spans: Spans::default() })
     }
 }
 
@@ -251,6 +252,7 @@ pub(crate) struct UnitOfWork<'a> {
     tx: Transaction,
     now: Instant,
     facts: Vec<NewEvent>,
+    spans: Spans,
 }
 
 impl<'a> UnitOfWork<'a> {
@@ -280,6 +282,12 @@ impl UnitOfWork<'_> {
         self.facts.extend(facts);
     }
 
+    /// Notes when something happened at organisations. It is written with the facts, once however often it is noted: whoever holds that row
+    /// is about to commit.
+    pub(crate) fn happened(&mut self, spans: &Spans) {
+        self.spans.note_all(spans);
+    }
+
     /// Writes down what `caller` did. `details` must hold no secret.
     pub(crate) async fn audit(
         &self,
@@ -305,6 +313,7 @@ impl UnitOfWork<'_> {
     /// Commits everything, the alerts that its facts make included, forgets what is kept and stale by it, then tells the bus: whoever hears of
     /// it finds nothing older.
     pub(crate) async fn commit(mut self) -> Result<(), ServiceError> {
+        store::activity::note(&self.tx, &self.spans).await?;
         let alerts = alarm::out_of(&self.tx, &self.facts, self.now).await?;
         self.facts.extend(alerts);
         let events = if self.facts.is_empty() {

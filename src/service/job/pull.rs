@@ -253,7 +253,7 @@ async fn store_step(
         months.push(account_usage::recompute_month(work.tx(), ids.0, ids.1, month).await?);
     }
     store::account_usage::save_months(work.tx(), &months, now).await?;
-    store::activity::note(work.tx(), &spans(organisation.id, report, zone, now)).await?;
+    work.happened(&spans(organisation.id, report, zone, now));
     let high_water = raised(step.high_water, report.range, complete_until);
     store::channel::record_pull(work.tx(), ids.0, ids.1, high_water, report.account_zone, now).await?;
     if !changed.is_empty() {

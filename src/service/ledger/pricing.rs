@@ -117,7 +117,7 @@ impl Change {
     /// Writes the counters within a transaction, raises the alerts that they bring about, and says what changed.
     pub(super) async fn apply(&self, work: &mut UnitOfWork<'_>) -> Result<(), Failure> {
         store::rollup::apply(work.tx(), &self.rollups).await?;
-        store::activity::note(work.tx(), &self.spans).await?;
+        work.happened(&self.spans);
         // Before anything else of alerts, so that whoever holds what is set of them waits for nobody who waits for it.
         alert::spent(work, &self.billed).await?;
         allowance::count(work, &self.rollups, &self.added).await?;

@@ -114,7 +114,7 @@ impl MessageService {
         remake(&work, organisation, zone, &touched, &mut deltas).await?;
         let deltas = deltas.settled();
         store::message::rollup::apply(work.tx(), &deltas).await?;
-        store::activity::note(work.tx(), &spans).await?;
+        work.happened(&spans);
         tell(&mut work, &deltas, BTreeMap::new(), BTreeMap::new());
         work.commit().await?;
         Ok(outcomes)

@@ -71,8 +71,7 @@ async fn take_in(core: &Core, batches: &[Batch], usage: Usage) -> Result<Vec<Ans
             }
         }
     }
-    // After the counters of usage, as who records usage does it, so that nobody waits for another in a circle.
-    store::activity::note(work.tx(), &intake.spans()).await?;
+    work.happened(&intake.spans());
     let (channels, dates) = (intake.channels(), intake.dates());
     tell(&mut work, &deltas, channels, dates);
     let newcomers = intake.newcomers(work.now());
