@@ -68,9 +68,15 @@ async fn everything(database: &Database) -> [Vec<String>; 6] {
     ]
 }
 
+/// An id that was made then; those that the program makes never go back in time.
+fn id_of(at: Instant) -> Uuid {
+    let seconds = u64::try_from(at.timestamp()).expect("after 1970");
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, at.timestamp_subsec_nanos()))
+}
+
 fn record(organisation: OrganisationId, key: &str, at: Instant) -> UsageRecord {
     UsageRecord {
-        id: UsageRecordId::generate(at),
+        id: UsageRecordId::from_uuid(id_of(at)),
         organisation_id: organisation,
         idempotency_key: key.to_owned(),
         content_hash: [7; 16],
@@ -97,10 +103,24 @@ fn record(organisation: OrganisationId, key: &str, at: Instant) -> UsageRecord {
     }
 }
 
+fn payload(organisation: OrganisationId, channel: ChannelId, number: i64, at: Instant) -> usage_payload::Model {
+    usage_payload::Model {
+        id: id_of(at),
+        organisation_id: organisation.uuid(),
+        channel_id: channel.uuid(),
+        source: "gupshup".to_owned(),
+        range_from: at.date_naive(),
+        range_to: at.date_naive(),
+        sha256: vec![u8::try_from(number).expect("a small number"); 32],
+        body: "{}".to_owned(),
+        fetched_at: at,
+    }
+}
+
 async fn fill_with_what_was_there(database: &Database, organisation: OrganisationId) {
     let (organisation_id, channel_id) = (organisation.uuid(), ChannelId::generate(now()).uuid());
     let records = times().map(|(number, at)| usage_record::Model {
-        id: UsageRecordId::generate(at).uuid(),
+        id: id_of(at),
         organisation_id,
         idempotency_key: format!("key {number}"),
         content_hash: vec![7; 16],
@@ -136,20 +156,10 @@ async fn fill_with_what_was_there(database: &Database, organisation: Organisatio
     });
     fill::<_, event::ActiveModel>(database, events.collect()).await;
     fill::<_, event_sequence::ActiveModel>(database, vec![event_sequence::Model { organisation_id, last: 5 }]).await;
-    let payloads = times().map(|(number, at)| usage_payload::Model {
-        id: UsageRecordId::generate(at).uuid(),
-        organisation_id,
-        channel_id,
-        source: "gupshup".to_owned(),
-        range_from: at.date_naive(),
-        range_to: at.date_naive(),
-        sha256: vec![u8::try_from(number).expect("a small number"); 32],
-        body: "{}".to_owned(),
-        fetched_at: at,
-    });
+    let payloads = times().map(|(number, at)| payload(organisation, ChannelId::from_uuid(channel_id), number, at));
     fill::<_, usage_payload::ActiveModel>(database, payloads.collect()).await;
     let attempts = times().map(|(number, at)| webhook_attempt::Model {
-        id: UsageRecordId::generate(at).uuid(),
+        id: id_of(at),
         organisation_id,
         endpoint_id: Uuid::nil(),
         sequence: Some(number),
@@ -336,9 +346,9 @@ async fn a_month_of_payloads_goes_when_it_is_empty(database: &Database) {
     if !has_months(database) {
         return;
     }
-    let (id, channel) = (organisation("Kedai Kopi").id, ChannelId::generate(now()));
-    let report = report(range("2026-06-01", "2026-06-02"), Vec::new());
-    write!(database, |tx| store::account_usage::store_payload(&tx, id, channel, &report, now())).unwrap();
+    let id = organisation("Kedai Kopi").id;
+    let payload = payload(id, ChannelId::generate(now()), 1, now());
+    fill::<_, usage_payload::ActiveModel>(database, vec![payload]).await;
     let june = Partition { table: Table::UsagePayload, month: month("2026-06") };
     assert!(!write!(database, |tx| partition::drop_month(&tx, june)).unwrap());
     let later = now() + TimeDelta::days(1);
