@@ -6,12 +6,13 @@ use entity::event::{ActiveModel, Column, Entity, Model};
 use entity::{event_horizon, event_sequence};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveValue, ColumnTrait as _, DbBackend, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _, Select, Statement, Value,
+    ActiveModelTrait as _, ActiveValue, ColumnTrait as _, DbBackend, DbErr, EntityTrait as _, Iterable as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Select, Statement, Value,
 };
 use uuid::Uuid;
 
 use super::row::{self, ROWS_MAX, corrupt, read_all};
+use super::unnest::Arrays;
 use super::{Db, StoreError, Transaction};
 use crate::domain::clock::Instant;
 use crate::domain::event::{Event, Fact, FactKind, NewEvent};
@@ -164,7 +165,21 @@ async fn take_sequences(tx: &Transaction, events: &[NewEvent]) -> Result<HashMap
 
 /// Inserts rows; their positions by organisation and sequence number.
 async fn insert(tx: &Transaction, rows: Vec<ActiveModel>) -> Result<HashMap<(Uuid, i64), i64>, StoreError> {
-    let mut statement = Entity::insert_many(rows).into_query();
+    let mut statement = match tx.get_database_backend() {
+        DbBackend::Sqlite => Entity::insert_many(rows).into_query(),
+        DbBackend::Postgres | DbBackend::MySql | _ => {
+            let columns = || Column::iter().filter(|column| !matches!(column, Column::Position));
+            let mut arrays = Arrays::of(columns())?;
+            for row in &rows {
+                let values = columns().map(|column| row.get(column).into_value());
+                arrays.push(values.collect::<Option<Vec<_>>>().ok_or(DbErr::RecordNotInserted)?)?;
+            }
+            let mut statement = Query::insert();
+            statement.into_table(Entity).columns(columns());
+            statement.select_from(arrays.select()).map_err(|error| DbErr::Custom(error.to_string()))?;
+            statement
+        }
+    };
     statement.returning(Query::returning().columns([Column::OrganisationId, Column::Sequence, Column::Position]));
     let mut positions = HashMap::new();
     for row in tx.query_all(&statement).await? {

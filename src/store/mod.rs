@@ -27,6 +27,7 @@ pub mod lease;
 pub mod metric;
 pub mod message;
 pub mod organisation;
+pub mod partition;
 pub mod plan;
 pub mod rejected_update;
 pub mod rollup;
@@ -34,6 +35,7 @@ mod row;
 pub mod schedule;
 pub mod snapshot;
 pub mod token;
+mod unnest;
 pub mod usage;
 pub mod webhook_secret;
 

@@ -29,6 +29,7 @@ mod ledger;
 mod message;
 mod metric;
 mod organisation;
+mod partition;
 mod plan;
 mod rollup;
 mod schedule;
