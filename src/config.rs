@@ -42,6 +42,8 @@ pub struct Config {
     /// `None`: not set, so nothing can be sealed or opened.
     pub keys: Option<MasterKeys>,
     pub node_name: String,
+    /// How long a lease lasts that is not renewed.
+    pub lease_ttl: Duration,
     pub usage_lookback_days: u32,
     /// Every setting with its source, in the order in which they are read.
     pub listed: Vec<Listed>,
@@ -100,8 +102,18 @@ impl Config {
                     text => MasterKeys::parse(&SecretString::from(text)).map(Some).map_err(|error| error.to_string()),
                 },
             ),
-            node_name: reader
-                .take(setting("NODE_NAME", "wabacus", "this node's name, in logs and in `scheduler`"), not_empty),
+            node_name: reader.take(
+                setting("NODE_NAME", "", "this node's name, in logs and in `scheduler`; the host's, unless set"),
+                node_name,
+            ),
+            lease_ttl: reader.take(
+                setting(
+                    "LEASE_TTL_SECONDS",
+                    "20",
+                    "PostgreSQL only: how long the work of a node that died waits for the others",
+                ),
+                |text| number(1..=300)(text).map(Duration::from_secs),
+            ),
             usage_lookback_days: reader.take(
                 setting("USAGE_LOOKBACK_DAYS", "7", "days before yesterday that are pulled again each morning"),
                 number(0..=90),
@@ -177,6 +189,21 @@ fn not_empty(text: &str) -> Result<String, String> {
         "" => Err("expected some text".to_owned()),
         text => Ok(text.to_owned()),
     }
+}
+
+/// Accepts a name; nothing stands for the host's.
+fn node_name(text: &str) -> Result<String, String> {
+    Ok(match text.trim() {
+        "" => host_name().unwrap_or_else(|| "wabacus".to_owned()),
+        name => name.to_owned(),
+    })
+}
+
+/// The host's name, as the system or the shell tells it.
+fn host_name() -> Option<String> {
+    let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = of_system.or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn http_url(text: &str) -> Result<url::Url, String> {

@@ -26,6 +26,7 @@ mod keyset;
 pub mod lease;
 pub mod metric;
 pub mod message;
+pub mod node;
 pub mod organisation;
 pub mod partition;
 pub mod plan;
