@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use crate::domain::job::RetryPolicy;
 use crate::service::job::{BootstrapOptions, RetentionOptions};
 use crate::service::{CatalogOptions, InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
-use crate::{bsp, catalog, graphql, hook, http, scheduler, store, telemetry};
+use crate::{bsp, catalog, graphql, hook, http, remote, scheduler, store, telemetry};
 
 pub use reader::{BadSetting, Listed, Source};
 use reader::{Reader, Setting};
@@ -25,6 +25,8 @@ use reader::{Reader, Setting};
 #[derive(Debug)]
 pub struct Config {
     pub store: store::Options,
+    /// `None`: cache and bus are in this process.
+    pub redis: Option<remote::Options>,
     pub http: http::server::Options,
     pub graphql: graphql::Options,
     pub bsp: bsp::Options,
@@ -78,6 +80,7 @@ impl Config {
         let mut reader = Reader::new(environment, file);
         let mut config = Self {
             store: store_options(&mut reader),
+            redis: redis_options(&mut reader),
             http: http_options(&mut reader),
             graphql: graphql_options(&mut reader),
             bsp: bsp_options(&mut reader),
@@ -120,11 +123,6 @@ impl Config {
             ),
             listed: Vec::new(),
         };
-        let redis = setting("REDIS_URL", "", "not used yet: cache and bus are in this process");
-        reader.take(redis, |text| match text {
-            "" => Ok(()),
-            _ => Err("expected nothing: this version keeps cache and bus in its own process".to_owned()),
-        });
         config.http.introspection = config.graphql.introspection;
         config.listed = reader.finish().map_err(ConfigError::Bad)?;
         Ok(config)
@@ -241,6 +239,18 @@ fn store_options(reader: &mut Reader) -> store::Options {
     }
 }
 
+fn redis_options(reader: &mut Reader) -> Option<remote::Options> {
+    let url =
+        setting("REDIS_URL", "", "what nodes share beside the database: redis://... or rediss://...; empty: nothing");
+    let prefix = setting("REDIS_PREFIX", "wabacus:", "what every key and channel in Redis begins with");
+    let valid = |url: &str, prefix: &str| {
+        let options = remote::Options { url: SecretString::from(url), prefix: prefix.to_owned() };
+        options.validate().map(|()| options).map_err(|bad| bad.accepted)
+    };
+    let prefix = reader.take(prefix, |text| valid("redis://localhost", text).map(|options| options.prefix));
+    reader.take(url, |text| if text.is_empty() { Ok(None) } else { valid(text, &prefix).map(Some) })
+}
+
 fn http_options(reader: &mut Reader) -> http::server::Options {
     let defaults = http::server::Options::default();
     let origins = setting("CORS_ORIGINS", "", "origins whose pages may call the API, with commas between");
@@ -305,8 +315,10 @@ fn bsp_options(reader: &mut Reader) -> bsp::Options {
             .take(setting("GUPSHUP_PER_MINUTE", "10", "usage requests for one Gupshup app"), nonzero(1..=10_000)),
         graph_per_hour: reader
             .take(setting("GRAPH_PER_HOUR", "200", "requests for one WhatsApp Business Account"), nonzero(1..=100_000)),
-        bsp_per_second: reader
-            .take(setting("BSP_PER_SECOND", "20", "requests to one BSP, all accounts together"), nonzero(1..=10_000)),
+        bsp_per_second: reader.take(
+            setting("BSP_PER_SECOND", "20", "requests to one BSP, all accounts and nodes together"),
+            nonzero(1..=10_000),
+        ),
         ..defaults
     }
 }
@@ -517,13 +529,28 @@ mod tests {
     #[test]
     fn every_bad_setting_is_named_with_its_value_and_what_is_accepted() {
         let environment =
-            map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "redis://x")]);
+            map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "http://x")]);
         let ConfigError::Bad(bad) = Config::from_sources(environment, map(&[("jobsmax", "3")])).unwrap_err() else {
             panic!("expected bad settings")
         };
         let names: Vec<_> = bad.iter().map(|bad| bad.name.as_str()).collect();
-        assert_eq!(names, ["BIND", "JOBS_MAX", "MASTER_KEY", "REDIS_URL", "JOBSMAX"]);
-        assert!(bad[1].to_string().contains("from 1 to 10000"), "{}", bad[1]);
-        assert!(!bad[2].to_string().contains("short"));
+        assert_eq!(names, ["REDIS_URL", "BIND", "JOBS_MAX", "MASTER_KEY", "JOBSMAX"]);
+        assert!(bad[0].to_string().contains("redis://host"), "{}", bad[0]);
+        assert!(bad[2].to_string().contains("from 1 to 10000"), "{}", bad[2]);
+        assert!(!bad[3].to_string().contains("short"));
+    }
+
+    #[test]
+    fn redis_is_optional_and_its_password_is_shown_neither_when_it_is_good_nor_when_it_is_bad() {
+        assert!(Config::from_sources(map(&[]), map(&[])).unwrap().redis.is_none());
+        let good = map(&[("REDIS_URL", "redis://user:hunter2@host:6379/1"), ("REDIS_PREFIX", "shop:")]);
+        let config = Config::from_sources(good, map(&[])).unwrap();
+        assert_eq!(config.redis.as_ref().map(|redis| redis.prefix.as_str()), Some("shop:"));
+        let shown = config.listed.iter().find(|listed| listed.name == "REDIS_URL").map(|listed| listed.value.as_str());
+        assert_eq!(shown, Some("redis://user:***@host:6379/1"));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let bad = map(&[("REDIS_URL", "http://user:hunter2@host"), ("REDIS_PREFIX", "")]);
+        let error = Config::from_sources(bad, map(&[])).unwrap_err().to_string();
+        assert!(error.contains("REDIS_URL") && error.contains("REDIS_PREFIX") && !error.contains("hunter2"), "{error}");
     }
 }

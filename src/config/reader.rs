@@ -76,7 +76,7 @@ impl Reader {
             (None, Some(value)) => (value.clone(), Source::File),
             (None, None) => (default.to_owned(), Source::Default),
         };
-        let shown = if secret && !value.is_empty() { "(hidden)".to_owned() } else { value.clone() };
+        let shown = if secret && !value.is_empty() { "(hidden)".to_owned() } else { without_password(&value) };
         self.listed.push(Listed { name: name.to_owned(), value: shown.clone(), source, meaning });
         parse(&value).unwrap_or_else(|accepted| {
             let source_name = source.to_string();
@@ -115,5 +115,14 @@ impl Reader {
             }
         }
         if self.bad.is_empty() { Ok(self.listed) } else { Err(self.bad) }
+    }
+}
+
+/// An address without the password in it, be it a good one or not; anything else as it is.
+fn without_password(value: &str) -> String {
+    let parts = value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    match parts.and_then(|(scheme, (user, place))| Some((scheme, user.split_once(':')?.0, place))) {
+        Some((scheme, user, place)) => format!("{scheme}://{user}:***@{place}"),
+        None => value.to_owned(),
     }
 }
