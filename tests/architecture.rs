@@ -19,7 +19,7 @@ use mention::mentions;
 /// Each room with the rooms that it may name. A new room is not allowed anywhere until it stands here.
 ///
 /// `app` puts the house together and so may name every room; `main` may name what `app` is asked with.
-const DIRECTION: [(&str, &[&str]); 19] = [
+const DIRECTION: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("telemetry", &[]),
     ("shutdown", &[]),
@@ -52,11 +52,13 @@ const DIRECTION: [(&str, &[&str]); 19] = [
             "telemetry",
         ],
     ),
+    // It changes nothing, and so may look at everything that is stored.
+    ("doctor", &["domain", "store", "service", "config"]),
     ("app", &EVERY_ROOM_BUT_APP),
     // A script that plays on the whole house, as a person would.
     ("demo", &["domain", "service", "http", "config", "shutdown", "sim", "app"]),
     // `schema` prints the API and `token` makes the first token; what is concrete is `app`'s.
-    ("main", &["app", "config", "demo", "telemetry", "shutdown", "sim", "domain", "service", "graphql"]),
+    ("main", &["app", "config", "demo", "doctor", "telemetry", "shutdown", "sim", "domain", "service", "graphql"]),
     ("", &[]),
 ];
 

@@ -20,6 +20,7 @@ mod credit;
 mod current_period;
 mod dead_letter;
 mod demo;
+mod doctor;
 mod downtime;
 mod drain;
 mod expired_token;
