@@ -4,7 +4,10 @@
 //! and continued with signals, and what became of it is asked of the database. `WABACUS_TEST_BACKENDS=sqlite` leaves the stories out,
 //! where PostgreSQL and Redis are not installed.
 
+mod audit;
 mod cluster;
+mod load;
+mod loss;
 mod node;
 mod time;
 
@@ -13,8 +16,16 @@ mod postgres;
 #[expect(dead_code, unreachable_pub, reason = "made for the stories of one process")]
 #[path = "../support/process.rs"]
 mod process;
+#[expect(dead_code, unreachable_pub, reason = "made for the stories of one process")]
+#[path = "../support/watch.rs"]
+mod watch;
 
+mod migration;
+mod occurrence;
+mod rolling;
+mod subscription;
 mod successor;
+mod token;
 
 /// What a node is started as: without the address of a clock, as in any other run of the tests, there is nothing to do.
 #[test]
