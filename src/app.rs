@@ -15,6 +15,7 @@ use crate::cache::{Cache, LocalCache};
 use crate::catalog::{self, Catalog, HttpCatalog};
 use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
+use crate::domain::node::{LiveNodes, NodeId};
 use crate::domain::snapshot::SnapshotType;
 use crate::graphql::{self, Schema};
 use crate::hook::{self, Hooks};
@@ -29,10 +30,9 @@ use crate::service::job::{
     Backfill, BootstrapOptions, DailyUsage, InvoiceClose, Registry, Retention, RetentionOptions, TakeSnapshots,
     WelcomeBootstrap,
 };
-use crate::service::wake::SchedulerView as _;
 use crate::service::{
-    CatalogOptions, Core, CoreParts, InvoicingOptions, LedgerOptions, MasterKeys, OneNode, SchedulingOptions,
-    ServiceError, Services, WebhookOptions,
+    CatalogOptions, Core, CoreParts, InvoicingOptions, Lease, LedgerOptions, ManyNodes, MasterKeys, OneNode,
+    SchedulingOptions, ServiceError, Services, WebhookOptions,
 };
 use crate::store::{Store, StoreError};
 
@@ -95,6 +95,7 @@ struct Foundation {
     webhooks: WebhookOptions,
     catalog: catalog::Options,
     catalog_options: CatalogOptions,
+    lease_ttl: Duration,
 }
 
 impl Foundation {
@@ -110,6 +111,7 @@ impl Foundation {
             webhooks: config.webhooks.clone(),
             catalog: config.catalog.clone(),
             catalog_options: config.catalog_options.clone(),
+            lease_ttl: config.lease_ttl,
         }
     }
 }
@@ -153,7 +155,7 @@ impl App {
         core.connect(Arc::new(scheduler.clone()));
         let services = Services::new(&core, jobs, Arc::new(scheduler.clone()));
         let schema = graphql::build(services.clone(), config.graphql);
-        let courier = Courier::start(services.hook.clone(), scheduler.epoch(), wiring.clock, wiring.faults);
+        let courier = Courier::start(services.hook.clone(), wiring.clock, wiring.faults);
         let parts = server::Parts {
             schema: schema.clone(),
             authenticate: Arc::new(Tokens(services.access.clone())),
@@ -190,9 +192,11 @@ impl App {
         &self.courier
     }
 
-    /// Stops cleanly: jobs and webhooks first, so that what they end with is still seen; then requests; then the database.
+    /// Stops cleanly: jobs and webhooks first, so that what they end with is still seen, and other nodes take over; then requests; then the
+    /// database.
     pub async fn stop(self) {
         tokio::join!(self.scheduler.drain(), self.courier.stop());
+        self.scheduler.leave().await;
         self.http.stop().await;
         if let Err(error) = self.store.close().await {
             tracing::warn!(%error, "the database did not close cleanly");
@@ -231,6 +235,7 @@ fn core(
     cache: Arc<dyn Cache>,
 ) -> Result<Arc<Core>, AppError> {
     let catalog = HttpCatalog::new(&foundation.catalog)?;
+    let lease = lease(&store, foundation.lease_ttl, NodeId::generate(clock.now()), LiveNodes::default());
     Ok(Core::new(CoreParts {
         store,
         clock: Arc::clone(clock),
@@ -245,8 +250,16 @@ fn core(
         webhooks: foundation.webhooks,
         catalog: catalog.map(|catalog| -> Arc<dyn Catalog> { Arc::new(catalog) }),
         catalog_options: foundation.catalog_options,
-        lease: Arc::new(OneNode),
+        lease,
     }))
+}
+
+/// Several nodes share a PostgreSQL database; a SQLite file has one.
+fn lease(store: &Store, ttl: Duration, node: NodeId, live: LiveNodes) -> Arc<dyn Lease> {
+    match store.backend() {
+        "sqlite" => Arc::new(OneNode::new(node)),
+        _ => Arc::new(ManyNodes::new(node, ttl, live)),
+    }
 }
 
 /// The kinds of jobs that this program can run; a new kind is a file in `service::job` and a line here.
@@ -297,9 +310,11 @@ impl Readiness for Parts {
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("no answer within a second".to_owned()),
         };
-        let report = self.scheduler.report().await;
-        let draining = report.nodes.iter().any(|node| node.draining);
-        let scheduler = draining.then(|| "takes no more work".to_owned());
+        let scheduler = match (self.scheduler.is_draining(), self.scheduler.is_renewed()) {
+            (true, _) => Some("takes no more work".to_owned()),
+            (false, false) => Some("the leases could not be renewed in time".to_owned()),
+            (false, true) => None,
+        };
         [("database", database), ("scheduler", scheduler)]
             .into_iter()
             .map(|(name, detail)| Part { name, ready: detail.is_none(), detail })

@@ -18,7 +18,7 @@ use crate::service::job::{BootstrapOptions, RetentionOptions};
 use crate::service::{CatalogOptions, InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
 use crate::{bsp, catalog, graphql, hook, http, scheduler, store, telemetry};
 
-use accept::{days_or_keep, http_url, nonzero, not_empty, number, seconds, switch};
+use accept::{days_or_keep, http_url, name_or_host, nonzero, not_empty, number, seconds, switch};
 pub use listing::listing;
 pub use reader::{BadSetting, Listed, Misspelt, Source};
 use reader::{Reader, Setting, Shown};
@@ -44,6 +44,8 @@ pub struct Config {
     /// `None`: not set, so nothing can be sealed or opened.
     pub keys: Option<MasterKeys>,
     pub node_name: String,
+    /// How long a lease lasts that is not renewed.
+    pub lease_ttl: Duration,
     pub usage_lookback_days: u32,
     /// Every setting with its source, in the order in which they are read.
     pub listed: Vec<Listed>,
@@ -95,8 +97,8 @@ impl Config {
             bootstrap: bootstrap_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
             keys: master_keys(&mut reader),
-            node_name: reader
-                .take(setting("NODE_NAME", "wabacus", "this node's name, in logs and in `scheduler`"), not_empty),
+            node_name: node_name(&mut reader),
+            lease_ttl: lease_ttl(&mut reader),
             usage_lookback_days: usage_lookback_days(&mut reader),
             listed: Vec::new(),
             misspelt: Vec::new(),
@@ -279,6 +281,16 @@ fn scheduling_options(reader: &mut Reader) -> SchedulingOptions {
                 .take(setting("RETRY_CAP_SECONDS", "3600", "longest delay before any attempt"), seconds(1..=86_400)),
         },
     }
+}
+
+fn node_name(reader: &mut Reader) -> String {
+    let name = setting("NODE_NAME", "", "this node's name, in logs and in `scheduler`; the host's, unless set");
+    reader.take(name, name_or_host)
+}
+
+fn lease_ttl(reader: &mut Reader) -> Duration {
+    let meaning = "PostgreSQL only: how long the work of a node that died waits for the others";
+    reader.take(setting("LEASE_TTL_SECONDS", "20", meaning), |text| number(1..=300)(text).map(Duration::from_secs))
 }
 
 fn usage_lookback_days(reader: &mut Reader) -> u32 {

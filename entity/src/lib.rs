@@ -31,6 +31,7 @@ pub mod lease;
 pub mod message;
 pub mod metric_day;
 pub mod monthly_usage;
+pub mod node;
 pub mod organisation;
 pub mod plan;
 pub mod plan_assignment;

@@ -17,6 +17,8 @@ pub struct Model {
     pub currency: String,
     pub plan_code: String,
     pub active: bool,
+    /// The part of the work that it belongs to: the last ten bits of its id.
+    pub shard: i32,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

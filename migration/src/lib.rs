@@ -24,6 +24,7 @@ mod m20261121_000019_alert;
 mod m20261121_000020_webhook_out;
 mod m20261121_000021_bootstrap;
 mod m20261121_000022_activity;
+mod m20261121_000023_node;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000020_webhook_out::Migration),
             Box::new(m20261121_000021_bootstrap::Migration),
             Box::new(m20261121_000022_activity::Migration),
+            Box::new(m20261121_000023_node::Migration),
         ]
     }
 }

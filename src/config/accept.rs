@@ -46,6 +46,21 @@ pub(super) fn not_empty(text: &str) -> Result<String, String> {
     }
 }
 
+/// Accepts a name; nothing stands for the host's.
+pub(super) fn name_or_host(text: &str) -> Result<String, String> {
+    Ok(match text.trim() {
+        "" => host_name().unwrap_or_else(|| "wabacus".to_owned()),
+        name => name.to_owned(),
+    })
+}
+
+/// The host's name, as the system or the shell tells it.
+fn host_name() -> Option<String> {
+    let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = of_system.or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// Accepts the address of an API.
 pub(super) fn http_url(text: &str) -> Result<url::Url, String> {
     let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());

@@ -53,7 +53,7 @@ fn every_bad_setting_is_named_with_its_value_and_what_is_accepted() {
 }
 
 /// Every setting that is a number, with the smallest and the largest that is accepted.
-const NUMBERS: [(&str, i64, i64); 32] = [
+const NUMBERS: [(&str, i64, i64); 33] = [
     ("DATABASE_READERS", 1, 500),
     ("BODY_BYTES_MAX", 1_024, 67_108_864),
     ("SELECTIONS_MAX", 100, 1_000_000),
@@ -68,6 +68,7 @@ const NUMBERS: [(&str, i64, i64); 32] = [
     ("JOBS_MAX", 1, 10_000),
     ("JOB_DEADLINE_SECONDS", 1, 86_400),
     ("DRAIN_SECONDS", 0, 600),
+    ("LEASE_TTL_SECONDS", 1, 300),
     ("HERD_WINDOW_SECONDS", 0, 7_200),
     ("RETRY_ATTEMPTS", 1, 100),
     ("RETRY_BASE_SECONDS", 1, 3_600),

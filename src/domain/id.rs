@@ -11,7 +11,7 @@ use super::input::BadInput;
 /// Keeps ids that are made within one millisecond in the order of their making.
 static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
-fn uuid_v7(now: Instant) -> Uuid {
+pub(super) fn uuid_v7(now: Instant) -> Uuid {
     let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
     Uuid::new_v7(Timestamp::from_unix(&CONTEXT, seconds, now.timestamp_subsec_nanos()))
 }

@@ -32,6 +32,17 @@ impl Shard {
     }
 }
 
+/// The fencing token of a shard's lease: each owner's is greater than those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub i64);
+
+/// That a shard is held, from one change of owner to the next: what is written for its organisations is written under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    pub shard: Shard,
+    pub epoch: Epoch,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

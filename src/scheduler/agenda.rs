@@ -1,7 +1,10 @@
 //! The delay queue and what the scheduler knows of each organisation: plain state, no waiting, so that every decision is a table test.
 //!
 //! An organisation is looked at only while its actor is up and nothing of it is being looked at, running or being recorded;
-//! that is what keeps its jobs one at a time. Whatever comes in between is remembered and makes it due again.
+//! that is what keeps its jobs one at a time. Whatever comes in between is remembered and makes it due again. Of organisations whose shard
+//! is not held, nothing is known.
+
+mod tenure;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -12,8 +15,11 @@ use crate::domain::attempt::Verdict;
 use crate::domain::clock::Instant;
 use crate::domain::id::{JobRunId, OrganisationId};
 use crate::domain::job::JobRun;
+use crate::domain::shard::Term;
 
 use crate::service::dispatch::{Claim, Finished, Look};
+
+use tenure::Tenures;
 
 /// An organisation for which a look had neither run nor future time is not asked again sooner than this.
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
@@ -42,7 +48,7 @@ enum Occupation {
 struct Entry {
     /// When to look next; while not at rest, nothing.
     due: Option<Instant>,
-    /// Counts the starts of its actor; what an earlier actor says is not believed.
+    /// Which start of an actor this is; what an earlier actor says is not believed.
     incarnation: u32,
     life: Life,
     occupation: Occupation,
@@ -60,6 +66,8 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) run: JobRun,
+    /// Under what it was claimed.
+    term: Term,
     pub(super) cancel: CancellationToken,
     pub(super) since: Instant,
     /// The node lets go of it: a run that ends as cancelled was not cancelled by anybody's wish.
@@ -79,6 +87,7 @@ pub(super) struct Ended {
 #[derive(Debug)]
 pub(super) struct Assignment {
     pub(super) run: JobRun,
+    pub(super) term: Term,
     pub(super) cancel: CancellationToken,
     pub(super) incarnation: u32,
 }
@@ -90,6 +99,14 @@ pub(super) enum Alarm {
     Quarantined { organisation: OrganisationId, restarts: u32 },
     /// It is well again.
     LetGo { organisation: OrganisationId },
+}
+
+impl Alarm {
+    const fn organisation(self) -> OrganisationId {
+        match self {
+            Self::Quarantined { organisation, .. } | Self::LetGo { organisation } => organisation,
+        }
+    }
 }
 
 /// Figures that only grow, and the last lateness.
@@ -132,6 +149,13 @@ pub(super) struct Agenda {
     asked: HashSet<OrganisationId>,
     alarms: Vec<Alarm>,
     quarantined: BTreeSet<OrganisationId>,
+    /// Not this node's any more, and their actors not told yet.
+    dismissed: Vec<OrganisationId>,
+    tenures: Tenures,
+    /// See [`Agenda::doubt`].
+    doubtful: bool,
+    /// Counts the starts of actors, all together, so that no two of one organisation have the same number.
+    incarnations: u32,
     starting: usize,
     up: usize,
     pub(super) tally: Tally,
@@ -155,6 +179,10 @@ impl Agenda {
             asked: HashSet::new(),
             alarms: Vec::new(),
             quarantined: BTreeSet::new(),
+            dismissed: Vec::new(),
+            tenures: Tenures::default(),
+            doubtful: false,
+            incarnations: 0,
             starting: 0,
             up: 0,
             tally: Tally::default(),
@@ -198,9 +226,9 @@ impl Agenda {
         Some(result)
     }
 
-    /// Makes the organisation known; an actor will be started for it.
+    /// Makes the organisation known, if its shard is served; an actor will be started for it.
     pub(super) fn enter(&mut self, organisation: OrganisationId) {
-        if self.entries.contains_key(&organisation) {
+        if !self.tenures.serves(organisation) || self.entries.contains_key(&organisation) {
             return;
         }
         let entry =
@@ -237,16 +265,41 @@ impl Agenda {
         std::mem::take(&mut self.newcomers)
     }
 
-    /// Counts a new start of the actor and says which one it is.
-    pub(super) fn starting(&mut self, organisation: OrganisationId, again: bool) -> u32 {
-        self.enter(organisation);
-        self.tally.restarts += i64::from(again);
+    /// Counts a new start of the actor and says which one it is; `None`: the organisation is not this node's any more.
+    pub(super) fn starting(&mut self, organisation: OrganisationId, again: bool) -> Option<u32> {
+        let incarnation = self.incarnations.wrapping_add(1);
         self.change(organisation, |entry| {
-            entry.incarnation = entry.incarnation.wrapping_add(1);
+            entry.incarnation = incarnation;
             entry.life = Life::Starting;
-            entry.incarnation
-        })
-        .unwrap_or_default()
+        })?;
+        self.incarnations = incarnation;
+        self.tally.restarts += i64::from(again);
+        Some(incarnation)
+    }
+
+    fn forget_one(&mut self, organisation: OrganisationId) {
+        self.change(organisation, |entry| entry.due = None);
+        let Some(entry) = self.entries.remove(&organisation) else { return };
+        match entry.life {
+            Life::Starting => self.starting -= 1,
+            Life::Up => self.up -= 1,
+            Life::Down => {}
+        }
+        self.down.remove(&organisation);
+        self.undecided.remove(&organisation);
+        self.asked.remove(&organisation);
+        self.quarantined.remove(&organisation);
+        self.tenures.forget(organisation);
+        self.dismissed.push(organisation);
+    }
+
+    /// Forgets one of a shard that is being left, now that nothing is under way for it. False: it stays.
+    fn has_left(&mut self, organisation: OrganisationId) -> bool {
+        let stays = self.tenures.serves(organisation);
+        if !stays {
+            self.forget(&[organisation]);
+        }
+        !stays
     }
 
     /// The actor has started.
@@ -308,8 +361,11 @@ impl Agenda {
         self.alarms.first().copied()
     }
 
-    pub(super) fn alarm_raised(&mut self) {
-        self.alarms.remove(0);
+    pub(super) fn alarm_raised(&mut self, alarm: Alarm) {
+        // It went with its organisation, if that was lost meanwhile.
+        if self.alarms.first() == Some(&alarm) {
+            self.alarms.remove(0);
+        }
     }
 
     /// Takes up to `count` organisations that are due, longest due first, to be looked at.
@@ -332,12 +388,17 @@ impl Agenda {
 
     /// Ends the look at an organisation that got no run; `next` is when to look again.
     pub(super) fn looked(&mut self, organisation: OrganisationId, next: Option<Instant>, now: Instant) {
-        self.change(organisation, |entry| {
-            if entry.occupation == Occupation::Looking {
+        let ended = self.change(organisation, |entry| {
+            let was_looked_at = entry.occupation == Occupation::Looking;
+            if was_looked_at {
                 entry.occupation = Occupation::Rest;
                 entry.due = if std::mem::take(&mut entry.woken) { Some(now) } else { next };
             }
+            was_looked_at
         });
+        if ended == Some(true) {
+            self.has_left(organisation);
+        }
     }
 
     /// Takes over what a look at `looked` answered; what is to be started comes back.
@@ -359,8 +420,12 @@ impl Agenda {
     }
 
     fn claim(&mut self, claim: Claim, now: Instant) -> Option<Assignment> {
-        let Claim { run, lateness } = claim;
+        let Claim { run, term, lateness } = claim;
         let organisation = run.organisation_id;
+        if !self.tenures.holds(term) {
+            // Lost while it was looked at: whoever owns it now puts the run back.
+            return None;
+        }
         let lag_ms = lateness.num_milliseconds().max(0);
         self.tally.lag_ms_last = lag_ms;
         self.tally.lag_ms_max = self.tally.lag_ms_max.max(lag_ms);
@@ -369,16 +434,16 @@ impl Agenda {
             (entry.incarnation, std::mem::take(&mut entry.woken))
         })?;
         let cancel = CancellationToken::new();
-        let running = Running { run: run.clone(), cancel: cancel.clone(), since: now, released: false };
+        let running = Running { run: run.clone(), term, cancel: cancel.clone(), since: now, released: false };
         self.running.insert(organisation, running);
         if woken {
             self.asked.insert(organisation);
         }
-        if self.phase != Phase::Working {
+        if self.phase != Phase::Working || !self.tenures.serves(organisation) {
             self.over(&run, Verdict::Released);
             return None;
         }
-        Some(Assignment { run, cancel, incarnation })
+        Some(Assignment { run, term, cancel, incarnation })
     }
 
     /// A run is over. What is no longer waited for (it was given up) is not heard.
@@ -388,9 +453,9 @@ impl Agenda {
             return;
         }
         self.asked.remove(&organisation);
-        if let Some(Running { run, since, released, .. }) = self.running.remove(&organisation) {
+        if let Some(Running { run, term, since, released, .. }) = self.running.remove(&organisation) {
             let verdict = if released && verdict == Verdict::Cancelled { Verdict::Released } else { verdict };
-            self.ended.push(Ended { finished: Finished { run, verdict }, since, record_at: since });
+            self.ended.push(Ended { finished: Finished { run, term, verdict }, since, record_at: since });
         }
     }
 
@@ -407,9 +472,10 @@ impl Agenda {
         self.ended.drain(..ready.min(count)).collect()
     }
 
-    /// They could not be recorded: they stay to be.
+    /// They could not be recorded: they stay to be, but what was lost meanwhile.
     pub(super) fn put_back(&mut self, ended: Vec<Ended>) {
-        self.ended.extend(ended);
+        let tenures = &self.tenures;
+        self.ended.extend(ended.into_iter().filter(|ended| tenures.holds(ended.finished.term)));
     }
 
     /// The end of the organisation's run is recorded; whatever comes next for it is unknown, so it is due.
@@ -419,6 +485,7 @@ impl Agenda {
             entry.woken = false;
             entry.due = Some(now);
         });
+        self.has_left(organisation);
     }
 
     /// Those that may have a run to cancel.
@@ -464,6 +531,21 @@ impl Agenda {
         self.asked.clear();
         self.alarms.clear();
         self.newcomers.clear();
+        self.tenures.clear();
+        self.doubtful = false;
+    }
+
+    /// Whether another node took over for good.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.phase == Phase::Fenced
+    }
+
+    /// Whether nothing more is taken on.
+    pub(super) fn is_draining(&self) -> bool {
+        match self.phase {
+            Phase::Working => false,
+            Phase::Draining { .. } | Phase::Stopped | Phase::Fenced => true,
+        }
     }
 
     /// Whether nothing is to be started any more.
@@ -501,11 +583,9 @@ impl Agenda {
 
     /// When there is something to do without anybody ringing; `slots` is how many more runs may execute.
     pub(super) fn next(&self, slots: usize) -> Instant {
-        let ripe = if self.newcomers.is_empty() && self.asked.is_empty() && self.alarms.is_empty() {
-            None
-        } else {
-            Some(Instant::MIN_UTC)
-        };
+        let is_idle =
+            self.newcomers.is_empty() && self.dismissed.is_empty() && self.asked.is_empty() && self.alarms.is_empty();
+        let ripe = if is_idle { None } else { Some(Instant::MIN_UTC) };
         let record_at = self.ended.iter().map(|ended| ended.record_at).min();
         let phase = match self.phase {
             Phase::Working => {
@@ -535,6 +615,8 @@ impl Agenda {
             && self.ended.is_empty()
             && self.newcomers.is_empty()
             && self.alarms.is_empty()
+            && self.tenures.is_settled()
+            && !self.doubtful
             && self.sweep_at > now
             && self.queue.first().is_none_or(|(due, _)| *due > now)
             && !starts_due()

@@ -9,7 +9,7 @@ use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, System};
 use crate::domain::id::OrganisationId;
 
 use super::guardian::Guardian;
-use super::message::{Adopt, Dispatch, Start};
+use super::message::{Adopt, Dismiss, Dispatch, Start};
 use super::stage::Stage;
 
 /// Organisations whose actors are started in one go, lest the arbiter be held up for long.
@@ -89,6 +89,13 @@ impl Guardians {
             for some in organisations.chunks(ADOPTED_AT_ONCE) {
                 guardian.do_send(Adopt(some.to_vec()));
             }
+        }
+    }
+
+    /// Has the actors of these organisations stop.
+    pub(super) fn dismiss(&self, organisations: Vec<OrganisationId>) {
+        for (organisations, guardian) in self.sorted(organisations, |id| *id).into_iter().zip(&self.addresses) {
+            guardian.do_send(Dismiss(organisations));
         }
     }
 

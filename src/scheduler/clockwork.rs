@@ -37,7 +37,7 @@ const PAUSE_MIN: TimeDelta = TimeDelta::seconds(1);
 
 /// Why a tick ended early. A request that failed for a reason of its own is no such reason: it must hold up nothing else.
 enum Halt {
-    /// Another node has taken over.
+    /// Another node has taken over some of the work, or all.
     Fenced(WorkError),
     /// Try again later.
     Pause(WorkError),
@@ -89,8 +89,9 @@ impl Clockwork {
                 Ok(()) => self.failures = if self.paused_until.is_none() { 0 } else { self.failures },
                 Err(Halt::Pause(error)) => self.pause(now, &error),
                 Err(Halt::Fenced(error)) => {
-                    tracing::error!(error = chain(&error), "another node has taken over: everything here stops");
-                    self.stage.desk.agenda().fence();
+                    tracing::warn!(error = chain(&error), "some of the work is another node's meanwhile, asking what");
+                    self.stage.desk.agenda().doubt();
+                    self.stage.desk.beat_wanted.notify_one();
                 }
             }
             let next = self.rest(now);
@@ -124,7 +125,8 @@ impl Clockwork {
             }
         }
         let slots = options.jobs_max.saturating_sub(agenda.running());
-        let next = agenda.next(slots);
+        // Whoever is in doubt waits for the keeper to ring.
+        let next = if agenda.is_doubtful() { now + options.sleep_max } else { agenda.next(slots) };
         let next = self.paused_until.map_or(next, |until| next.max(until));
         match agenda.phase {
             Phase::Stopped | Phase::Fenced => None,
@@ -148,7 +150,7 @@ impl Clockwork {
     async fn tick(&mut self, now: Instant) -> Result<(), Halt> {
         self.hire();
         self.drain(now);
-        if self.paused_until.is_some_and(|until| until > now) {
+        if self.paused_until.is_some_and(|until| until > now) || self.stage.desk.agenda().is_doubtful() {
             return Ok(());
         }
         self.paused_until = None;
@@ -170,7 +172,12 @@ impl Clockwork {
         self.look(now).await
     }
 
+    /// Has actors stop that are not needed any more, and then others start: one that was lost and won again is in both.
     fn hire(&self) {
+        let dismissed = self.stage.desk.agenda().take_dismissed();
+        if !dismissed.is_empty() {
+            self.guardians.dismiss(dismissed);
+        }
         let newcomers = self.stage.desk.agenda().take_newcomers();
         if !newcomers.is_empty() {
             self.guardians.adopt(newcomers);
@@ -203,7 +210,7 @@ impl Clockwork {
                 Alarm::LetGo { organisation } => guarded(work.let_go(organisation)).await,
             };
             tolerate("raise or end an alarm", told)?;
-            self.stage.desk.agenda().alarm_raised();
+            self.stage.desk.agenda().alarm_raised(alarm);
         }
     }
 
@@ -256,7 +263,7 @@ impl Clockwork {
 
     async fn record_all(&self, batch: &[Ended], now: Instant) -> Result<(), WorkError> {
         let finished = batch.iter().map(|ended| ended.finished.clone()).collect();
-        guarded(self.stage.work.finish(self.stage.epoch, finished)).await?;
+        guarded(self.stage.work.finish(finished)).await?;
         let mut agenda = self.stage.desk.agenda();
         for ended in batch {
             agenda.recorded(ended.finished.run.organisation_id, now);
@@ -271,7 +278,10 @@ impl Clockwork {
     /// Finds what no wake and no due time led to: what is overdue in the store, actors that nobody starts again, and
     /// cancellations of which the wake was lost.
     async fn sweep(&mut self, now: Instant) -> Result<(), Halt> {
-        let before = now - self.stage.options.overdue;
+        // A node that is alone hears of everything; among several, a word may get lost on its way.
+        let overdue_after =
+            if self.stage.work.lasts().is_some() { TimeDelta::zero() } else { self.stage.options.overdue };
+        let before = now - overdue_after;
         let desk = Arc::clone(&self.stage.desk);
         let mut overdue: Vec<OrganisationId> = Vec::new();
         let mut each = |organisation, at: Instant| {
@@ -307,7 +317,7 @@ impl Clockwork {
         if due.is_empty() {
             return Ok(());
         }
-        match guarded(self.stage.work.look(self.stage.epoch, &due, slots)).await {
+        match guarded(self.stage.work.look(&due, slots)).await {
             Ok(look) => {
                 self.dispatch(&due, look, now);
                 Ok(())
@@ -329,7 +339,7 @@ impl Clockwork {
                 return Ok(());
             }
             let one = std::slice::from_ref(organisation);
-            match guarded(self.stage.work.look(self.stage.epoch, one, 1)).await {
+            match guarded(self.stage.work.look(one, 1)).await {
                 Ok(look) => self.dispatch(one, look, now),
                 Err(error @ WorkError::Failed(_)) => {
                     tracing::error!(organisation.id = %organisation, error = chain(&error), "the organisation's schedules cannot be read");
@@ -351,7 +361,7 @@ impl Clockwork {
         let assignments = self.stage.desk.agenda().apply(due, look, now);
         let starts = assignments.into_iter().map(|assignment| {
             let receipt = Receipt::new(Arc::clone(&self.stage.desk), assignment.run.clone(), assignment.incarnation);
-            Start { run: assignment.run, cancel: assignment.cancel, receipt }
+            Start { run: assignment.run, term: assignment.term, cancel: assignment.cancel, receipt }
         });
         self.guardians.dispatch(starts.collect());
     }
@@ -365,7 +375,7 @@ fn looked(agenda: &mut Agenda, organisations: &[OrganisationId], again_at: Insta
 }
 
 /// A panic in the services is a failure of the request, and not the end of the clockwork.
-async fn guarded<T>(request: impl Future<Output = Result<T, WorkError>>) -> Result<T, WorkError> {
+pub(super) async fn guarded<T>(request: impl Future<Output = Result<T, WorkError>>) -> Result<T, WorkError> {
     AssertUnwindSafe(request)
         .catch_unwind()
         .await
@@ -373,7 +383,7 @@ async fn guarded<T>(request: impl Future<Output = Result<T, WorkError>>) -> Resu
 }
 
 /// The error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }

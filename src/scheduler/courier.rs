@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::id::{EndpointId, OrganisationId};
 use crate::service::ServiceError;
-use crate::service::dispatch::Epoch;
 use crate::service::hook::{Behind, HookService, News, Visit};
 
 use super::fault::{FaultPoint, Faults};
@@ -58,7 +57,6 @@ impl Debug for Courier {
 #[derive(Clone)]
 struct Parts {
     hooks: HookService,
-    epoch: Epoch,
     clock: SharedClock,
     faults: Arc<dyn Faults>,
     stop: CancellationToken,
@@ -66,11 +64,12 @@ struct Parts {
 }
 
 impl Courier {
-    /// Begins to send, on the tokio runtime that this is called on. Nothing is written once another node took over since `epoch`.
-    pub fn start(hooks: HookService, epoch: Epoch, clock: SharedClock, faults: Arc<dyn Faults>) -> Self {
+    /// Begins to send, on the tokio runtime that this is called on, to the addresses of the organisations that this node holds. Nothing is
+    /// written of those that another node took over.
+    pub fn start(hooks: HookService, clock: SharedClock, faults: Arc<dyn Faults>) -> Self {
         let stop = CancellationToken::new();
         let (askers, asked) = mpsc::channel(16);
-        let parts = Parts { hooks, epoch, clock, faults, stop: stop.clone(), askers: Arc::new(Mutex::new(asked)) };
+        let parts = Parts { hooks, clock, faults, stop: stop.clone(), askers: Arc::new(Mutex::new(asked)) };
         Self { stop, askers, task: tokio::spawn(supervise(parts)) }
     }
 
@@ -201,8 +200,11 @@ impl Round {
         if self.sweep_at <= now {
             self.sweep_at = now + SWEEP;
             self.walk = Walk::Begin;
-            if let Err(error) = self.parts.hooks.refresh(self.parts.epoch).await
-                && !bear(&error)
+            // What rests of others' is theirs to come back to.
+            let hooks = &self.parts.hooks;
+            self.resting.retain(|_, organisation| hooks.holds(*organisation));
+            if let Err(error) = self.parts.hooks.refresh().await
+                && !self.bear(&error)
             {
                 return false;
             }
@@ -219,7 +221,7 @@ impl Round {
                 }
                 // The next sweep looks again.
                 Err(error) => {
-                    bear(&error);
+                    self.bear(&error);
                 }
             }
         }
@@ -232,7 +234,7 @@ impl Round {
                     self.note_all(&found);
                 }
                 Err(error) => {
-                    bear(&error);
+                    self.bear(&error);
                     self.walk = Walk::Done;
                 }
             }
@@ -267,11 +269,14 @@ impl Round {
             let Some(stop) = self.queue.pop_front() else { break };
             let (id, organisation) = stop;
             self.queued.remove(&id);
+            if !self.parts.hooks.holds(organisation) {
+                continue;
+            }
             self.visited.insert(id, false);
-            let Parts { hooks, epoch, faults, .. } = self.parts.clone();
+            let Parts { hooks, faults, .. } = self.parts.clone();
             let visit = self.visits.spawn(async move {
                 faults.strike(FaultPoint::HookVisit, organisation);
-                hooks.deliver(epoch, id).await
+                hooks.deliver(organisation, id).await
             });
             self.running.insert(visit.id(), stop);
         }
@@ -305,7 +310,7 @@ impl Round {
             }
             Ok(Err(error)) => {
                 self.resting.insert((later, id), organisation);
-                return bear(&error);
+                return self.bear(&error);
             }
             Err(error) => {
                 tracing::error!(endpoint.id = %id, organisation.id = %organisation, %error, "a visit of the courier died");
@@ -313,6 +318,21 @@ impl Round {
             }
         }
         true
+    }
+
+    /// Whether to go on after an error.
+    fn bear(&self, error: &ServiceError) -> bool {
+        if !matches!(error, ServiceError::Fenced) {
+            tracing::warn!(%error, "the courier of webhooks found something unavailable, and looks again in a while");
+            return true;
+        }
+        let goes_on = self.parts.hooks.shares();
+        if goes_on {
+            tracing::info!("another node took over some addresses, and sends to them from now on");
+        } else {
+            tracing::warn!("another node took over, and this one's courier of webhooks stops");
+        }
+        goes_on
     }
 
     fn has_settled(&self) -> bool {
@@ -327,20 +347,10 @@ impl Round {
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             self.visits.shutdown().await;
         }
-        if let Err(error) = self.parts.hooks.refresh(self.parts.epoch).await {
+        if let Err(error) = self.parts.hooks.refresh().await {
             tracing::debug!(%error, "what the courier of webhooks remembered was not written down");
         }
     }
-}
-
-/// Whether to go on after an error.
-fn bear(error: &ServiceError) -> bool {
-    if matches!(error, ServiceError::Fenced) {
-        tracing::warn!("another node took over, and this one's courier of webhooks stops");
-        return false;
-    }
-    tracing::warn!(%error, "the courier of webhooks found something unavailable, and looks again in a while");
-    true
 }
 
 /// Whether there may be more than a look found.

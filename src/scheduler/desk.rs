@@ -20,11 +20,22 @@ pub(super) struct Desk {
     bell: Notify,
     /// Rung when something may have come to rest.
     rest: Notify,
+    /// Rung when the keeper of the leases is to find out what is held.
+    pub(super) beat_wanted: Notify,
+    /// Rung when shards were won.
+    pub(super) arrivals: Notify,
 }
 
 impl Desk {
     pub(super) fn new(clock: SharedClock, sweep_at: Instant) -> Self {
-        Self { agenda: Mutex::new(Agenda::new(sweep_at)), clock, bell: Notify::new(), rest: Notify::new() }
+        Self {
+            agenda: Mutex::new(Agenda::new(sweep_at)),
+            clock,
+            bell: Notify::new(),
+            rest: Notify::new(),
+            beat_wanted: Notify::new(),
+            arrivals: Notify::new(),
+        }
     }
 
     /// The agenda, for a short change that needs nobody's attention.

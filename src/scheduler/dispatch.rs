@@ -1,14 +1,19 @@
 //! The real work: the dispatch service, seen as the scheduler sees work.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use futures_util::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::attempt::Verdict;
 use crate::domain::clock::Instant;
 use crate::domain::id::{JobRunId, OrganisationId};
 use crate::domain::job::JobRun;
+use crate::domain::node::{Node, NodeId};
+use crate::domain::shard::{Shard, Term};
 use crate::service::ServiceError;
-use crate::service::dispatch::{DispatchService, Epoch, Finished, Look};
+use crate::service::dispatch::{Beat, Call, DispatchService, Finished, Look, Standing};
 
 use super::work::{Work, WorkError};
 
@@ -30,12 +35,57 @@ impl From<ServiceError> for WorkError {
 
 #[async_trait]
 impl Work for DispatchService {
-    async fn start(&self, node: &str) -> Result<Epoch, WorkError> {
-        Ok(Self::start(self, node).await?)
+    fn node(&self) -> NodeId {
+        Self::node(self)
     }
 
-    async fn organisations(&self, each: &mut (dyn FnMut(OrganisationId) + Send)) -> Result<(), WorkError> {
-        Ok(Self::organisations(self, each).await?)
+    fn lasts(&self) -> Option<Duration> {
+        Self::lasts(self)
+    }
+
+    async fn beat(&self, standing: &Standing) -> Result<Beat, WorkError> {
+        Ok(Self::beat(self, standing).await?)
+    }
+
+    async fn glance(&self) -> Result<bool, WorkError> {
+        Ok(Self::glance(self).await?)
+    }
+
+    async fn rescue(&self, terms: &[Term]) -> Result<(), WorkError> {
+        Self::rescue(self, terms).await?;
+        Ok(())
+    }
+
+    async fn learn(
+        &self,
+        terms: &[Term],
+        each: &mut (dyn FnMut(OrganisationId, Option<Instant>) + Send),
+    ) -> Result<(), WorkError> {
+        Ok(Self::learn(self, terms, each).await?)
+    }
+
+    async fn release(&self, shards: &[Shard]) -> Result<(), WorkError> {
+        Ok(Self::release(self, shards).await?)
+    }
+
+    fn step_down(&self) {
+        Self::step_down(self);
+    }
+
+    async fn leave(&self) -> Result<(), WorkError> {
+        Ok(Self::leave(self).await?)
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, WorkError> {
+        Ok(Self::nodes(self).await?)
+    }
+
+    async fn owner_of(&self, organisation: OrganisationId) -> Result<Option<NodeId>, WorkError> {
+        Ok(Self::owner_of(self, organisation).await?)
+    }
+
+    fn calls(&self) -> BoxStream<'static, Call> {
+        Self::calls(self)
     }
 
     async fn for_each_due(
@@ -51,16 +101,16 @@ impl Work for DispatchService {
         Ok(Self::for_each_due(self, before, tell).await?)
     }
 
-    async fn look(&self, epoch: Epoch, idle: &[OrganisationId], slots: usize) -> Result<Look, WorkError> {
-        Ok(Self::look(self, epoch, idle, slots).await?)
+    async fn look(&self, idle: &[OrganisationId], slots: usize) -> Result<Look, WorkError> {
+        Ok(Self::look(self, idle, slots).await?)
     }
 
-    async fn execute(&self, epoch: Epoch, run: JobRun, cancel: CancellationToken) -> Verdict {
-        Self::execute(self, epoch, run, cancel).await
+    async fn execute(&self, term: Term, run: JobRun, cancel: CancellationToken) -> Verdict {
+        Self::execute(self, term, run, cancel).await
     }
 
-    async fn finish(&self, epoch: Epoch, finished: Vec<Finished>) -> Result<(), WorkError> {
-        Self::finish(self, epoch, &finished).await?;
+    async fn finish(&self, finished: Vec<Finished>) -> Result<(), WorkError> {
+        Self::finish(self, &finished).await?;
         Ok(())
     }
 

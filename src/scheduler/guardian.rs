@@ -9,7 +9,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
 
 use super::backoff::{Plan, Trouble};
-use super::message::{Adopt, Dispatch, Down};
+use super::message::{Adopt, Dismiss, Dispatch, Down};
 use super::organisation::OrganisationActor;
 use super::stage::{Post, Stage};
 
@@ -38,12 +38,12 @@ impl Guardian {
     }
 
     /// Starts the organisation's actor, whatever there was before. Its address replaces the old one, and an actor that nobody
-    /// has the address of stops.
-    fn launch(&mut self, organisation: OrganisationId, again: bool) -> u32 {
-        let incarnation = self.post.stage.desk.agenda().starting(organisation, again);
+    /// has the address of stops. `None`: the organisation is not this node's any more.
+    fn launch(&mut self, organisation: OrganisationId, again: bool) -> Option<u32> {
+        let incarnation = self.post.stage.desk.agenda().starting(organisation, again)?;
         let address = OrganisationActor::launch(Arc::clone(&self.post), organisation, incarnation);
         self.children.insert(organisation, Child { address, incarnation });
-        incarnation
+        Some(incarnation)
     }
 
     /// Does something once the time has come.
@@ -66,7 +66,7 @@ impl Guardian {
         if self.children.contains_key(&organisation) || self.post.stage.desk.agenda().is_over() {
             return;
         }
-        let incarnation = self.launch(organisation, true);
+        let Some(incarnation) = self.launch(organisation, true) else { return };
         metrics::counter!("wabacus_scheduler_restarts_total").increment(1);
         if !self.trouble.get(&organisation).is_some_and(Trouble::is_quarantined) {
             return;
@@ -93,6 +93,18 @@ impl Handler<Adopt> for Guardian {
     fn handle(&mut self, Adopt(organisations): Adopt, _context: &mut Self::Context) {
         for organisation in organisations {
             self.launch(organisation, false);
+        }
+    }
+}
+
+impl Handler<Dismiss> for Guardian {
+    type Result = ();
+
+    /// An actor that nobody has the address of stops, and takes its job with it.
+    fn handle(&mut self, Dismiss(organisations): Dismiss, _context: &mut Self::Context) {
+        for organisation in organisations {
+            self.children.remove(&organisation);
+            self.trouble.remove(&organisation);
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::attempt::Verdict;
 use crate::domain::job::JobRun;
+use crate::domain::shard::Term;
 
 use super::fault::FaultPoint;
 use super::message::{Over, Receipt, Start};
@@ -19,21 +20,21 @@ use super::stage::Stage;
 ///
 /// When this is aborted, what it holds is dropped last to first: the job before the receipt.
 pub(super) async fn perform(start: Start, stage: Arc<Stage>, actor: Recipient<Over>) {
-    let Start { run, cancel, receipt } = start;
+    let Start { run, term, cancel, receipt } = start;
     let mut receipt: Receipt = receipt;
-    let verdict = attempt(&stage, run, &cancel).await;
+    let verdict = attempt(&stage, term, run, &cancel).await;
     receipt.came_to(verdict);
     // To an actor that has died nothing is delivered; the receipt then speaks for itself.
     actor.do_send(Over(receipt));
 }
 
-async fn attempt(stage: &Stage, run: JobRun, cancel: &CancellationToken) -> Verdict {
+async fn attempt(stage: &Stage, term: Term, run: JobRun, cancel: &CancellationToken) -> Verdict {
     let organisation = run.organisation_id;
     let clock = &stage.desk.clock;
     let deadline = clock.wait(clock.now() + stage.options.job_deadline);
     let job = async {
         stage.faults.strike(FaultPoint::JobRun, organisation);
-        stage.work.execute(stage.epoch, run, cancel.clone()).await
+        stage.work.execute(term, run, cancel.clone()).await
     };
     // A job may ignore that it is cancelled: it is dropped then, which rolls back whatever it had not committed.
     let ignored = async {

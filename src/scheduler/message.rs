@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::attempt::Verdict;
 use crate::domain::id::OrganisationId;
 use crate::domain::job::JobRun;
+use crate::domain::shard::Term;
 
 use super::desk::Desk;
 
@@ -15,6 +16,11 @@ use super::desk::Desk;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Adopt(pub(super) Vec<OrganisationId>);
+
+/// To the guardian: these organisations are another node's, and need no actor here.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Dismiss(pub(super) Vec<OrganisationId>);
 
 /// To the guardian: have these organisations' actors start these runs.
 #[derive(Debug, Message)]
@@ -35,6 +41,8 @@ pub(super) struct Down {
 #[rtype(result = "()")]
 pub(super) struct Start {
     pub(super) run: JobRun,
+    /// Under what it was claimed.
+    pub(super) term: Term,
     pub(super) cancel: CancellationToken,
     pub(super) receipt: Receipt,
 }

@@ -7,6 +7,7 @@
 
 mod agenda;
 mod arbiter;
+mod arrival;
 mod backoff;
 mod clockwork;
 mod courier;
@@ -15,6 +16,7 @@ mod dispatch;
 mod fault;
 mod guardian;
 mod job;
+mod keeper;
 mod message;
 mod organisation;
 mod sentinel;
@@ -30,18 +32,26 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use crate::domain::clock::SharedClock;
+use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::id::OrganisationId;
-use crate::service::dispatch::Epoch;
+use crate::domain::node::Node;
+use crate::service::ServiceError;
+use crate::service::dispatch::Call;
 use crate::service::wake::{LimiterState, SchedulerReport, SchedulerView, Wake};
 
 use agenda::Phase;
 use arbiter::Arbiters;
 use clockwork::Clockwork;
 use desk::Desk;
+use keeper::Keeper;
 use stage::Stage;
-use status::Node;
+use status::Myself;
 
 pub use courier::Courier;
 pub use fault::{FaultPoint, Faults, NoFaults};
@@ -122,22 +132,23 @@ pub struct Scheduler {
 }
 
 struct Inner {
-    desk: Arc<Desk>,
+    stage: Arc<Stage>,
     arbiters: Arbiters,
-    options: Options,
-    node: Node,
+    myself: Arc<Myself>,
     limiter_states: LimiterStates,
+    stop: CancellationToken,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("node", &self.node).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Inner").field("myself", &self.myself).field("stage", &self.stage).finish_non_exhaustive()
     }
 }
 
 impl Scheduler {
-    /// Takes the lease, learns of every organisation and what is due, and sets everything going. Jobs run on the tokio runtime
-    /// that this is called on, which should have several threads; the actors have threads of their own.
+    /// Takes over what nobody holds of its fair share of the organisations, learns what is due there, and sets everything going. Jobs run
+    /// on the tokio runtime that this is called on, which should have several threads; the actors have threads of their own.
     ///
     /// Returns before all actors are up; [`Scheduler::settled`] says when they are.
     pub async fn start(
@@ -150,29 +161,39 @@ impl Scheduler {
     ) -> Result<Self, SchedulerError> {
         let started_at = clock.now();
         let desk = Arc::new(Desk::new(clock, started_at + options.sweep));
-        let epoch = work.start(&node_name).await?;
-        work.organisations(&mut |organisation| desk.agenda().enter(organisation)).await?;
-        work.for_each_due(None, &mut |organisation, at| desk.agenda().note(organisation, at)).await?;
-        let arbiters = Arbiters::start(options.arbiters).map_err(SchedulerError::Threads)?;
-        let stage = Arc::new(Stage {
-            desk: Arc::clone(&desk),
-            work,
-            epoch,
-            options: options.clone(),
-            faults,
-            runtime: tokio::runtime::Handle::current(),
-        });
-        let organisations = desk.agenda().organisations();
-        tracing::info!(node = node_name, epoch = epoch.0, organisations, "the scheduler has started");
+        let myself = Arc::new(Myself::new(work.node(), node_name, started_at));
+        let calls = work.calls();
+        let runtime = tokio::runtime::Handle::current();
+        let stage = Arc::new(Stage { desk, work, options, faults, runtime });
+        let stop = CancellationToken::new();
+        // From here on, whatever goes wrong lets go of the leases, as this is dropped.
+        let guard = stop.clone().drop_guard();
+        let mut keeper = Keeper::new(Arc::clone(&stage), Arc::clone(&myself), stop.clone());
+        keeper.begin().await?;
+        let keeper = tokio::spawn(keeper.run());
+        match arrival::take_in(&stage).await {
+            // Lost again already: the keeper finds out.
+            Err(WorkError::Fenced(_)) if stage.work.lasts().is_some() => stage.desk.arrivals.notify_one(),
+            taken => taken?,
+        }
+        let arbiters = Arbiters::start(stage.options.arbiters).map_err(SchedulerError::Threads)?;
+        tokio::spawn(arrival::run(Arc::clone(&stage), stop.clone()));
+        tokio::spawn(answer(calls, Arc::clone(&stage), stop.clone()));
+        let (organisations, (shards, _)) = {
+            let agenda = stage.desk.agenda();
+            (agenda.organisations(), agenda.shards())
+        };
+        tracing::info!(node = myself.name, node.id = %myself.id, shards, organisations, "the scheduler has started");
         tokio::spawn(Clockwork::new(Arc::clone(&stage), arbiters.guardians(&stage)).run());
-        let node = Node { name: node_name, started_at, epoch: epoch.0 };
-        Ok(Self { inner: Arc::new(Inner { desk, arbiters, options, node, limiter_states }) })
+        drop(guard.disarm());
+        let keeper = Mutex::new(Some(keeper));
+        Ok(Self { inner: Arc::new(Inner { stage, arbiters, myself, limiter_states, stop, keeper }) })
     }
 
     /// Stops claiming, gives what runs [`Options::drain`] to end, then cancels it and puts it back with the attempt not counted.
     /// Returns when nothing runs any more; what did not end even so is put back all the same.
     pub async fn drain(&self) {
-        let Inner { desk, options, .. } = &*self.inner;
+        let Stage { desk, options, .. } = &*self.inner.stage;
         let cancel_at = desk.clock.now() + options.drain;
         // A cancelled job is dropped after its grace; what is left a second later is stuck in a step that never yields.
         let give_up_at = cancel_at + options.cancel_grace + TimeDelta::seconds(1);
@@ -181,47 +202,104 @@ impl Scheduler {
                 agenda.phase = Phase::Draining { cancel_at, give_up_at };
             }
         });
+        // So that the others know at once that this one takes nothing more.
+        desk.beat_wanted.notify_one();
         desk.until(|agenda, _| agenda.is_over()).await;
         self.inner.arbiters.stop();
         tracing::info!("the scheduler has stopped");
     }
 
-    /// The fencing token of the lease that its jobs, and whatever else this node does on its own, run under.
-    pub fn epoch(&self) -> Epoch {
-        Epoch(self.inner.node.epoch)
+    /// Lets go of everything that this node holds, so that others take it over at once; to be called when nothing more is written under its
+    /// terms, after [`Scheduler::drain`].
+    pub async fn leave(&self) {
+        self.inner.stop.cancel();
+        if let Some(keeper) = self.inner.keeper.lock().await.take()
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the keeper of the leases ended badly");
+        }
+    }
+
+    /// Whether it takes no more work.
+    pub fn is_draining(&self) -> bool {
+        self.inner.stage.desk.agenda().is_draining()
+    }
+
+    /// Whether its leases were renewed in time. If not, it holds nothing until they can be taken anew.
+    pub fn is_renewed(&self) -> bool {
+        self.inner.myself.is_renewed()
     }
 
     /// Resolves once every actor has started, nothing is due at the clock's present time, nothing runs and everything that ran
     /// is recorded. What is to be tried again at a later time does not count.
     pub async fn settled(&self) {
-        self.inner.desk.until(agenda::Agenda::is_settled).await;
+        self.inner.stage.desk.until(agenda::Agenda::is_settled).await;
+    }
+}
+
+/// Passes on what other nodes call for.
+async fn answer(mut calls: BoxStream<'static, Call>, stage: Arc<Stage>, stop: CancellationToken) {
+    loop {
+        let call = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            call = calls.next() => call,
+        };
+        match call {
+            Some(Call::Organisation(organisation)) => stage.desk.wake(organisation),
+            Some(Call::Anybody) => stage.desk.note(|agenda| agenda.sweep_at = Instant::MIN_UTC),
+            None => return,
+        }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.desk.note(|agenda| {
+        // Without a word to anybody, as if the process had died: what is held expires.
+        self.stage.desk.note(|agenda| {
             if agenda.phase != Phase::Stopped {
                 agenda.fence();
             }
         });
+        self.stop.cancel();
         self.arbiters.stop();
     }
 }
 
 impl Wake for Scheduler {
     fn wake(&self, organisation: OrganisationId) {
-        self.inner.desk.wake(organisation);
+        self.inner.stage.desk.wake(organisation);
     }
 }
 
 #[async_trait]
 impl SchedulerView for Scheduler {
     async fn report(&self) -> SchedulerReport {
-        let Inner { desk, node, limiter_states, .. } = &*self.inner;
-        let now = desk.clock.now();
-        let mut report = status::report(&desk.agenda(), node, now);
-        report.limiters = limiter_states();
-        report
+        status::report(self.inner.nodes().await, (self.inner.limiter_states)())
+    }
+
+    async fn owner_of(&self, organisation: OrganisationId) -> Result<Option<Node>, ServiceError> {
+        let owner = self.inner.stage.work.owner_of(organisation).await;
+        let owner = owner.map_err(|error| ServiceError::Unavailable(Box::new(error)))?;
+        let nodes = self.inner.nodes().await;
+        Ok(owner.and_then(|owner| nodes.into_iter().find(|node| node.id == owner)))
+    }
+}
+
+impl Inner {
+    /// Every node that lives; this one alone where the others cannot be asked for.
+    async fn nodes(&self) -> Vec<Node> {
+        let Stage { desk, work, .. } = &*self.stage;
+        let mut nodes = match work.nodes().await {
+            Ok(nodes) => nodes,
+            Err(error) => {
+                tracing::warn!(error = clockwork::chain(&error), "the other nodes cannot be asked for");
+                Vec::new()
+            }
+        };
+        nodes.retain(|node| node.id != self.myself.id);
+        nodes.push(self.myself.seen(&desk.agenda(), desk.clock.now()));
+        nodes.sort_unstable_by_key(|node| (node.started_at, node.id));
+        nodes
     }
 }

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use actix::Recipient;
 use tokio::runtime;
 
-use crate::service::dispatch::Epoch;
-
 use super::Options;
 use super::desk::Desk;
 use super::fault::Faults;
@@ -18,7 +16,6 @@ use super::work::Work;
 pub(super) struct Stage {
     pub(super) desk: Arc<Desk>,
     pub(super) work: Arc<dyn Work>,
-    pub(super) epoch: Epoch,
     pub(super) options: Options,
     pub(super) faults: Arc<dyn Faults>,
     /// Where jobs run, so that none holds up an arbiter.

@@ -1,12 +1,16 @@
 //! What the scheduler says of itself: metrics, the log line of a finished run, and the report that the API shows.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::domain::attempt;
 use crate::domain::clock::Instant;
 use crate::domain::job::RetryPolicy;
+use crate::domain::node::{Figures, Node, NodeId};
 use crate::service::dispatch::Claim;
-use crate::service::wake::{NodeReport, SchedulerReport};
+use crate::service::wake::{LimiterState, SchedulerReport};
 
-use super::agenda::{Agenda, Ended, Phase};
+use super::agenda::{Agenda, Ended};
 
 /// How many, in the type that gauges take.
 fn gauge(count: usize) -> u32 {
@@ -59,38 +63,86 @@ pub(super) fn finished(ended: &Ended, now: Instant) {
     );
 }
 
-/// What of the report is known to the node itself.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) name: String,
-    pub(super) started_at: Instant,
-    pub(super) epoch: i64,
+/// Publishes how many shards are held.
+pub(super) fn publish_shards(agenda: &Agenda) {
+    metrics::gauge!("wabacus_scheduler_shards").set(gauge(agenda.shards().0));
 }
 
-pub(super) fn report(agenda: &Agenda, node: &Node, now: Instant) -> SchedulerReport {
-    let draining = match agenda.phase {
-        Phase::Working => false,
-        Phase::Draining { .. } | Phase::Stopped | Phase::Fenced => true,
-    };
-    let running = figure(agenda.running());
-    SchedulerReport {
-        nodes: vec![NodeReport {
-            name: node.name.clone(),
-            started_at: node.started_at,
-            epoch: node.epoch,
-            draining,
-            organisations: figure(agenda.organisations()),
-            running,
-            restarts: agenda.tally.restarts,
-            lag_ms_last: agenda.tally.lag_ms_last,
-            lag_ms_max: agenda.tally.lag_ms_max,
-        }],
+/// Counts shards that were taken over.
+pub(super) fn took_over(shards: usize) {
+    metrics::counter!("wabacus_scheduler_takeovers_total").increment(u64::from(gauge(shards)));
+}
+
+/// What of the report the node itself knows, and whether its leases are in order.
+#[derive(Debug)]
+pub(super) struct Myself {
+    pub(super) id: NodeId,
+    pub(super) name: String,
+    pub(super) started_at: Instant,
+    renewed: AtomicBool,
+}
+
+impl Myself {
+    pub(super) fn new(id: NodeId, name: String, started_at: Instant) -> Self {
+        Self { id, name, started_at, renewed: AtomicBool::new(true) }
+    }
+
+    /// Notes whether the leases were renewed in time. Whether they were before.
+    pub(super) fn renewed(&self, renewed: bool) -> bool {
+        self.renewed.swap(renewed, Ordering::Relaxed)
+    }
+
+    pub(super) fn is_renewed(&self) -> bool {
+        self.renewed.load(Ordering::Relaxed)
+    }
+
+    /// This node as it is now.
+    pub(super) fn seen(&self, agenda: &Agenda, now: Instant) -> Node {
+        Node {
+            id: self.id,
+            name: self.name.clone(),
+            started_at: self.started_at,
+            seen_at: now,
+            draining: agenda.is_draining(),
+            figures: figures(agenda, now),
+        }
+    }
+}
+
+/// Of so many organisations in quarantine a node tells the others at most.
+const QUARANTINED_MAX: usize = 100;
+
+/// What this node says of its work.
+pub(super) fn figures(agenda: &Agenda, now: Instant) -> Figures {
+    let (shards, epoch) = agenda.shards();
+    let mut quarantined = agenda.quarantined();
+    quarantined.truncate(QUARANTINED_MAX);
+    Figures {
+        epoch,
+        shards: figure(shards),
+        organisations: figure(agenda.organisations()),
         actors: figure(agenda.actors()),
         restarts: agenda.tally.restarts,
-        quarantined: agenda.quarantined(),
         queued: figure(agenda.queued(now)),
-        running,
-        lag_ms: agenda.tally.lag_ms_last,
-        limiters: Vec::new(),
+        running: figure(agenda.running()),
+        lag_ms_last: agenda.tally.lag_ms_last,
+        lag_ms_max: agenda.tally.lag_ms_max,
+        quarantined,
+    }
+}
+
+/// What the nodes come to together.
+pub(super) fn report(nodes: Vec<Node>, limiters: Vec<LimiterState>) -> SchedulerReport {
+    let sum = |of: fn(&Figures) -> i64| nodes.iter().map(|node| of(&node.figures)).fold(0, i64::saturating_add);
+    let quarantined: BTreeSet<_> = nodes.iter().flat_map(|node| node.figures.quarantined.iter().copied()).collect();
+    SchedulerReport {
+        actors: sum(|figures| figures.actors),
+        restarts: sum(|figures| figures.restarts),
+        quarantined: quarantined.into_iter().collect(),
+        queued: sum(|figures| figures.queued),
+        running: sum(|figures| figures.running),
+        lag_ms: nodes.iter().map(|node| node.figures.lag_ms_last).max().unwrap_or(0),
+        limiters,
+        nodes,
     }
 }

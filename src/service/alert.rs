@@ -19,6 +19,7 @@ use crate::domain::id::{AlertId, ChannelId, OrganisationId};
 use crate::domain::money::Money;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::shard::Shard;
 use crate::store::alert::Filter;
 use crate::store::{self, StoreError};
 pub(crate) use spending::{changed, spent};
@@ -221,8 +222,8 @@ pub(crate) async fn let_go(work: &mut UnitOfWork<'_>, organisation: Organisation
     recover(work, organisation, key).await
 }
 
-/// Says so of everybody, because what runs the jobs begins anew.
-pub(crate) async fn let_all_go(work: &mut UnitOfWork<'_>) -> Result<(), StoreError> {
-    let standing = store::alert::standing_anywhere(work.tx(), AlertKind::SchedulerQuarantined).await?;
+/// Says so of everybody in these shards, because what runs their jobs begins anew.
+pub(crate) async fn let_all_go(work: &mut UnitOfWork<'_>, shards: &[Shard]) -> Result<(), StoreError> {
+    let standing = store::alert::standing_in(work.tx(), shards, AlertKind::SchedulerQuarantined).await?;
     end(work, &standing).await
 }

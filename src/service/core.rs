@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::caller::Caller;
 use super::credential::MasterKeys;
-use super::lease::{Epoch, Lease, OneNode};
+use super::lease::{Holdings, Lease, OneNode};
 use super::memo::{Memo, Topic};
 use super::price::PriceBooks;
 use super::wake::Wake;
@@ -22,6 +22,8 @@ use crate::domain::clock::{Instant, SharedClock};
 use crate::domain::event::{Fact, FactKind, Hint, NewEvent};
 use crate::domain::id::{AuditEntryId, OrganisationId};
 use crate::domain::job::RetryPolicy;
+use crate::domain::node::NodeId;
+use crate::domain::shard::Term;
 use crate::hook::Hooks;
 use crate::store::{self, Store, Transaction};
 
@@ -113,6 +115,7 @@ pub struct CoreParts {
 impl CoreParts {
     /// The parts of a node that is alone: cache and bus of its own, keys that go with it, and everything else as it is usual.
     pub fn alone(store: Store, clock: SharedClock, bsps: Bsps) -> Self {
+        let node = NodeId::generate(clock.now());
         Self {
             store,
             clock,
@@ -127,7 +130,7 @@ impl CoreParts {
             webhooks: WebhookOptions::default(),
             catalog: None,
             catalog_options: CatalogOptions::default(),
-            lease: Arc::new(OneNode),
+            lease: Arc::new(OneNode::new(node)),
         }
     }
 }
@@ -153,10 +156,11 @@ impl Core {
         let _ = self.wake.set(wake);
     }
 
-    /// Makes the scheduler look at `organisation` again. Where no scheduler runs, it looks when it starts.
+    /// Makes the scheduler look at `organisation` again, whichever node's that is. Where no scheduler runs, it looks when it starts.
     pub(crate) fn wake(&self, organisation: OrganisationId) {
-        if let Some(wake) = self.wake.get() {
-            wake.wake(organisation);
+        match self.wake.get().filter(|_| self.holdings().term_of(organisation).is_some()) {
+            Some(wake) => wake.wake(organisation),
+            None => self.bus().wake(organisation),
         }
     }
 
@@ -230,10 +234,22 @@ impl Core {
         self.parts.lease.as_ref()
     }
 
-    /// Begins a unit of work that fails where another node took over since `epoch`.
-    pub(crate) async fn begin_as(&self, epoch: Epoch) -> Result<UnitOfWork<'_>, ServiceError> {
+    /// What this node holds, as far as it knows.
+    pub(crate) fn holdings(&self) -> &Holdings {
+        self.lease().holdings()
+    }
+
+    /// Begins a unit of work that fails where another node took the shard over since `term` began.
+    pub(crate) async fn begin_as(&self, term: Term) -> Result<UnitOfWork<'_>, ServiceError> {
+        self.begin_under(&[term]).await
+    }
+
+    /// Begins a unit of work that fails where any of the terms is over; with none, it is as any other.
+    pub(crate) async fn begin_under(&self, terms: &[Term]) -> Result<UnitOfWork<'_>, ServiceError> {
         let work = self.begin().await?;
-        self.lease().check(work.tx(), epoch).await?;
+        if !terms.is_empty() {
+            store::lease::check(work.tx(), terms).await?;
+        }
         Ok(work)
     }
 

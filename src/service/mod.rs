@@ -27,7 +27,7 @@ pub mod invoice;
 pub mod job;
 pub mod job_run;
 mod lane;
-mod lease;
+pub mod lease;
 pub mod ledger;
 pub mod live;
 mod memo;
@@ -55,7 +55,7 @@ pub use self::core::{
 };
 pub use credential::{MasterKeyError, MasterKeys};
 pub use error::ServiceError;
-pub use lease::{Lease, OneNode};
+pub use lease::{Lease, ManyNodes, OneNode};
 pub use memo::Cached;
 pub use price::PriceBooks;
 

@@ -4,9 +4,10 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use super::ServiceError;
 pub use crate::bsp::LimiterState;
-use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
+use crate::domain::node::Node;
 
 /// Makes the scheduler look at an organisation again. It carries nothing else, so a restart, a hint and a mutation take the same path.
 pub trait Wake: Send + Sync + Debug {
@@ -17,14 +18,17 @@ pub trait Wake: Send + Sync + Debug {
 /// Tells how the scheduler is.
 #[async_trait]
 pub trait SchedulerView: Send + Sync + Debug {
-    /// A report of this moment.
+    /// A report of all nodes: this one as it is now, the others as they were when they last told.
     async fn report(&self) -> SchedulerReport;
+    /// The node that looks after an organisation; `None`: none does at the moment.
+    async fn owner_of(&self, organisation: OrganisationId) -> Result<Option<Node>, ServiceError>;
 }
 
 /// How the scheduler is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SchedulerReport {
-    pub nodes: Vec<NodeReport>,
+    /// Those that live, this one included, the longest-lived first.
+    pub nodes: Vec<Node>,
     /// Organisation actors that are alive.
     pub actors: i64,
     /// Actors that were started again since the node started.
@@ -35,25 +39,7 @@ pub struct SchedulerReport {
     pub queued: i64,
     /// Jobs that run now.
     pub running: i64,
-    /// How late the last job started, in milliseconds.
+    /// How late the last job started, in milliseconds: on the node where that is the most.
     pub lag_ms: i64,
     pub limiters: Vec<LimiterState>,
-}
-
-/// How a node is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeReport {
-    pub name: String,
-    pub started_at: Instant,
-    /// The fencing token of its lease.
-    pub epoch: i64,
-    /// It takes no more work.
-    pub draining: bool,
-    /// How many organisations it owns.
-    pub organisations: i64,
-    pub running: i64,
-    pub restarts: i64,
-    /// How late the last job started, and the latest of all since the node started, in milliseconds.
-    pub lag_ms_last: i64,
-    pub lag_ms_max: i64,
 }

@@ -16,6 +16,7 @@ use crate::domain::alert::{Alert, AlertKind, AlertPeriod, Figures, NewAlert};
 use crate::domain::clock::Instant;
 use crate::domain::id::{AlertId, ChannelId, JobRunId, OrganisationId};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::shard::Shard;
 pub use setting::{ensure, forget_watch, hold, save, save_watch, settings};
 
 /// Adds alerts but those whose key stands already; which were added, in their order.
@@ -56,10 +57,11 @@ pub async fn standing_under(tx: &Transaction, keys: &[(OrganisationId, String)])
     Ok(alerts)
 }
 
-/// What did not recover of one kind, of all organisations, held until the transaction ends.
-pub async fn standing_anywhere(tx: &Transaction, kind: AlertKind) -> Result<Vec<Alert>, StoreError> {
-    let query = not_recovered().filter(Column::Kind.eq(kind.code())).order_by_asc(Column::Id).lock_exclusive();
-    read_all(query.all(tx).await?, from_row)
+/// What did not recover of one kind, of all organisations of these shards, held until the transaction ends.
+pub async fn standing_in(tx: &Transaction, shards: &[Shard], kind: AlertKind) -> Result<Vec<Alert>, StoreError> {
+    let query =
+        not_recovered().filter(Column::Kind.eq(kind.code())).filter(row::of_shards(Column::OrganisationId, shards));
+    read_all(query.order_by_asc(Column::Id).lock_exclusive().all(tx).await?, from_row)
 }
 
 async fn held(

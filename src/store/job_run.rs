@@ -19,6 +19,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::{ChannelId, CustomerId, JobRunId, OrganisationId, ScheduleId};
 use crate::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobSubject, JobTrigger, Progress};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::shard::{Shard, Term};
 
 /// Which runs are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,12 +31,33 @@ pub struct Filter {
 
 /// Adds runs; one whose schedule has a run for the same time is left out. How many were added.
 pub async fn insert_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) -> Result<u64, StoreError> {
+    insert_under(db, runs, |_| epoch, now).await
+}
+
+/// The same, each run under its organisation's own epoch.
+pub async fn insert_under(
+    db: &impl Db,
+    runs: &[JobRun],
+    epoch: impl Fn(OrganisationId) -> i64,
+    now: Instant,
+) -> Result<u64, StoreError> {
     let on_conflict = OnConflict::columns([Column::ScheduleId, Column::ScheduledFor]).do_nothing().to_owned();
-    row::insert::<_, ActiveModel>(db, runs.iter().map(|run| to_row(run, epoch, now)).collect(), Some(on_conflict)).await
+    let rows = runs.iter().map(|run| to_row(run, epoch(run.organisation_id), now));
+    row::insert::<_, ActiveModel>(db, rows.collect(), Some(on_conflict)).await
 }
 
 /// Writes runs over those with their ids, or adds them. Each id at most once.
 pub async fn save_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) -> Result<(), StoreError> {
+    save_under(db, runs, |_| epoch, now).await
+}
+
+/// The same, each run under its organisation's own epoch.
+pub async fn save_under(
+    db: &impl Db,
+    runs: &[JobRun],
+    epoch: impl Fn(OrganisationId) -> i64,
+    now: Instant,
+) -> Result<(), StoreError> {
     let on_conflict = OnConflict::column(Column::Id)
         .update_columns([
             Column::Trigger,
@@ -56,8 +78,8 @@ pub async fn save_many(db: &impl Db, runs: &[JobRun], epoch: i64, now: Instant) 
             Column::UpdatedAt,
         ])
         .to_owned();
-    row::insert::<_, ActiveModel>(db, runs.iter().map(|run| to_row(run, epoch, now)).collect(), Some(on_conflict))
-        .await?;
+    let rows = runs.iter().map(|run| to_row(run, epoch(run.organisation_id), now));
+    row::insert::<_, ActiveModel>(db, rows.collect(), Some(on_conflict)).await?;
     Ok(())
 }
 
@@ -248,21 +270,33 @@ pub async fn count_by_state(db: &impl Db) -> Result<Vec<(JobRunState, i64)>, Sto
     read_all(rows, |(state, runs)| Ok((read("job_run.state", &state, JobRunState::from_code)?, runs)))
 }
 
-/// Runs that an earlier epoch left running.
-pub async fn running_before_epoch(db: &impl Db, epoch: i64) -> Result<Vec<JobRun>, StoreError> {
-    let query = in_states(&[JobRunState::Running]).filter(Column::Epoch.lt(epoch)).order_by_asc(Column::Id);
-    read_all(query.all(db).await?, from_row)
+/// Runs that were left running in these shards under an earlier epoch than that of the term.
+pub async fn left_running(db: &impl Db, terms: &[Term]) -> Result<Vec<JobRun>, StoreError> {
+    let epochs: HashMap<Shard, i64> = terms.iter().map(|term| (term.shard, term.epoch.0)).collect();
+    let rows = in_states(&[JobRunState::Running]).order_by_asc(Column::Id).all(db).await?;
+    let left = rows.into_iter().filter(|row| {
+        let epoch = epochs.get(&Shard::of(OrganisationId::from_uuid(row.organisation_id)));
+        epoch.is_some_and(|epoch| row.epoch < *epoch)
+    });
+    read_all(left, from_row)
 }
 
-/// Calls `visit` with the time of every run that waits: when a queued one was due, when a retrying one is tried again. A
+/// Calls `visit` with the time of every run that waits in these shards: when a queued one was due, when a retrying one is tried again. A
 /// portion of rows at a time, in no particular order.
-pub async fn for_each_waiting(db: &impl Db, mut visit: impl FnMut(OrganisationId, Instant)) -> Result<(), StoreError> {
+pub async fn for_each_waiting(
+    db: &impl Db,
+    shards: &[Shard],
+    mut visit: impl FnMut(OrganisationId, Instant),
+) -> Result<(), StoreError> {
+    let held = row::in_shards(shards);
     for (state, time) in
         [(JobRunState::Queued, "scheduled_for"), (JobRunState::Retrying, "COALESCE(next_attempt_at, scheduled_for)")]
     {
         let sql = format!(
-            "SELECT organisation_id, id, {time} FROM job_run WHERE state = $1 AND (organisation_id, id) > ($2, $3) \
-             ORDER BY organisation_id, id LIMIT $4"
+            "SELECT job_run.organisation_id, job_run.id, {time} \
+             FROM job_run JOIN organisation ON organisation.id = job_run.organisation_id \
+             WHERE job_run.state = $1 AND (job_run.organisation_id, job_run.id) > ($2, $3) AND {held} \
+             ORDER BY job_run.organisation_id, job_run.id LIMIT $4"
         );
         let mut last = (Uuid::nil(), Uuid::nil());
         loop {

@@ -27,6 +27,7 @@ mod keyset;
 pub mod lease;
 pub mod metric;
 pub mod message;
+pub mod node;
 pub mod organisation;
 pub mod plan;
 pub mod rejected_update;

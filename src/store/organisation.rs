@@ -16,6 +16,7 @@ use crate::domain::job::JobKind;
 use crate::domain::money::Currency;
 use crate::domain::organisation::Organisation;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::shard::Shard;
 
 /// Which organisations are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,15 +109,42 @@ pub async fn count(db: &impl Db, filter: &Filter) -> Result<i64, StoreError> {
     row::count(filtered(filter).count(db).await?)
 }
 
-/// Organisations, active or not, that never had a schedule of this kind (one that was removed counts as had); at most `limit`.
-pub async fn without_schedule(db: &impl Db, kind: JobKind, limit: u64) -> Result<Vec<Organisation>, StoreError> {
+/// The active organisations of these shards after a place, in the order of their shards and ids; at most `limit`.
+pub async fn active_of_shards(
+    db: &impl Db,
+    shards: &[Shard],
+    after: Option<OrganisationId>,
+    limit: u64,
+) -> Result<Vec<Organisation>, StoreError> {
+    let mut query = Entity::find().filter(Column::Active.eq(true)).filter(Expr::cust(row::in_shards(shards)));
+    if let Some(after) = after {
+        let place = Expr::tuple([Expr::value(Shard::of(after).number()), Expr::value(after.uuid())]);
+        query = query.filter(Expr::tuple([Column::Shard.into_expr(), Column::Id.into_expr()]).gt(place));
+    }
+    let rows = query.order_by_asc(Column::Shard).order_by_asc(Column::Id).limit(limit).all(db).await?;
+    read_all(rows, from_row)
+}
+
+/// Organisations of these shards, active or not, that never had a schedule of this kind (one that was removed counts as had); at most `limit`.
+pub async fn without_schedule(
+    db: &impl Db,
+    shards: &[Shard],
+    kind: JobKind,
+    limit: u64,
+) -> Result<Vec<Organisation>, StoreError> {
     let schedules = Query::select()
         .expr(Expr::value(1))
         .from(entity::schedule::Entity)
         .and_where(entity::schedule::Column::OrganisationId.into_expr().eq(Column::Id.into_expr()))
         .and_where(entity::schedule::Column::Kind.eq(kind.code()))
         .to_owned();
-    let rows = Entity::find().filter(Expr::not_exists(schedules)).order_by_asc(Column::Id).limit(limit).all(db).await?;
+    let rows = Entity::find()
+        .filter(Expr::not_exists(schedules))
+        .filter(Expr::cust(row::in_shards(shards)))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?;
     read_all(rows, from_row)
 }
 
@@ -140,6 +168,7 @@ fn to_row(organisation: &Organisation, now: Instant) -> Model {
         currency: organisation.currency.code().to_owned(),
         plan_code: organisation.plan_code.clone(),
         active: organisation.active,
+        shard: Shard::of(organisation.id).number(),
         created_at: organisation.created_at,
         updated_at: now,
     }

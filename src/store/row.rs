@@ -1,6 +1,7 @@
 //! What rows have in common: how codes, zones and fees are read back, and how many rows go into one statement.
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, OnConflict};
+use entity::organisation;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, OnConflict, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect as _,
     Select,
@@ -11,6 +12,7 @@ use super::{Db, StoreError};
 use crate::domain::account_usage::UsageCategory;
 use crate::domain::money::{Currency, Fees, Money};
 use crate::domain::period::{DateRange, Zone};
+use crate::domain::shard::{SHARDS, Shard};
 use crate::domain::usage::Country;
 
 /// How many rows one statement writes. SQLite binds at most 32,766 values in a statement, and the widest table has 30 columns.
@@ -179,6 +181,30 @@ pub(super) fn places(rows: usize, columns: usize) -> String {
 pub(super) fn places_from(taken: usize, columns: usize) -> String {
     let values: Vec<String> = (taken + 1..=taken + columns).map(|place| format!("${place}")).collect();
     format!("({})", values.join(", "))
+}
+
+/// That an organisation's shard is one of these, for a statement written by hand that names the table; where they are all of them, that
+/// says nothing.
+pub(super) fn in_shards(shards: &[Shard]) -> String {
+    if shards.len() == usize::from(SHARDS) {
+        return "TRUE".to_owned();
+    }
+    let numbers: Vec<String> = shards.iter().map(|shard| shard.number().to_string()).collect();
+    // No list may be empty, and no shard is this one.
+    format!("organisation.shard IN ({})", if numbers.is_empty() { "-1".to_owned() } else { numbers.join(", ") })
+}
+
+/// That the organisation of a row, which `column` holds, is in one of these shards.
+pub(super) fn of_shards<C: ColumnTrait>(column: C, shards: &[Shard]) -> Expr {
+    if shards.len() == usize::from(SHARDS) {
+        return Expr::value(true);
+    }
+    let held = Query::select()
+        .column(organisation::Column::Id)
+        .from(organisation::Entity)
+        .and_where(Expr::cust(in_shards(shards)))
+        .to_owned();
+    column.in_subquery(held)
 }
 
 /// A number of rows, as the rest of the program counts.

@@ -15,6 +15,7 @@ use crate::domain::id::{OrganisationId, ScheduleId};
 use crate::domain::job::{JobKind, Schedule};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::schedule::Cron;
+use crate::domain::shard::Shard;
 
 /// Adds schedules; one whose organisation has, or had, one of its kind is left out.
 pub async fn insert_many(db: &impl Db, schedules: &[Schedule], now: Instant) -> Result<(), StoreError> {
@@ -122,19 +123,21 @@ pub async fn page(
     keyset.page(db, query, placed(request, |id| [Expr::value(id.uuid())])).await?.try_map(|row| from_row(&row))
 }
 
-/// Calls `visit` with the next time of every schedule that is not paused, of every active organisation; with `until`, of those
-/// only that are next then or before. A portion of rows at a time, so that a hundred thousand are never in memory together.
+/// Calls `visit` with the next time of every schedule that is not paused, of every active organisation of these shards; with `until`, of
+/// those only that are next then or before. A portion of rows at a time, so that a hundred thousand are never in memory together.
 pub async fn for_each_next(
     db: &impl Db,
+    shards: &[Shard],
     until: Option<Instant>,
     mut visit: impl FnMut(OrganisationId, JobKind, Instant),
 ) -> Result<(), StoreError> {
+    let held = row::in_shards(shards);
     let in_time = if until.is_some() { "AND schedule.next_run_at <= $3" } else { "" };
     let sql = format!(
         "SELECT schedule.id, schedule.organisation_id, schedule.kind, schedule.next_run_at \
          FROM schedule JOIN organisation ON organisation.id = schedule.organisation_id \
          WHERE schedule.id > $1 AND NOT schedule.paused AND schedule.removed_at IS NULL \
-         AND schedule.next_run_at IS NOT NULL AND organisation.active {in_time} \
+         AND schedule.next_run_at IS NOT NULL AND organisation.active AND {held} {in_time} \
          ORDER BY schedule.id LIMIT $2"
     );
     let mut last = Uuid::nil();

@@ -5,11 +5,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::TimeDelta;
 
 use super::firing::{Company, fired};
-use super::{DispatchService, Epoch};
+use super::{DispatchService, epoch_in};
 use crate::domain::clock::Instant;
 use crate::domain::event::Fact;
 use crate::domain::id::OrganisationId;
 use crate::domain::job::{JobRun, JobRunState};
+use crate::domain::shard::{Shard, Term};
 use crate::service::ServiceError;
 use crate::service::core::UnitOfWork;
 use crate::store;
@@ -18,6 +19,8 @@ use crate::store;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub run: JobRun,
+    /// Under what it is done.
+    pub term: Term,
     /// How long after its time, herd offset included, it begins.
     pub lateness: TimeDelta,
 }
@@ -36,13 +39,32 @@ pub struct Look {
 type RunsByOrganisation = HashMap<OrganisationId, Vec<JobRun>>;
 
 impl DispatchService {
-    /// Looks at organisations that have nothing running: fires what is due and claims at most one run for each, `slots` in all.
-    pub async fn look(&self, epoch: Epoch, idle: &[OrganisationId], slots: usize) -> Result<Look, ServiceError> {
-        let mut work = self.begin(epoch).await?;
+    /// Looks at organisations that have nothing running: fires what is due and claims at most one run for each, `slots` in all. Those that are
+    /// not this node's are as those that have nothing to do. [`ServiceError::Fenced`]: some of them are another's meanwhile.
+    pub async fn look(&self, idle: &[OrganisationId], slots: usize) -> Result<Look, ServiceError> {
+        let terms: HashMap<_, _> =
+            idle.iter().filter_map(|id| self.term_of(*id).map(|term| (term.shard, term))).collect();
+        let held: Vec<_> = idle.iter().copied().filter(|id| terms.contains_key(&Shard::of(*id))).collect();
+        let terms: Vec<_> = terms.into_values().collect();
+        let mut look = Look::default();
+        if !held.is_empty() {
+            look = self.look_under(&terms, &held, slots).await?;
+        }
+        for id in idle {
+            if look.claims.iter().all(|claim| claim.run.organisation_id != *id) && !look.left.contains(id) {
+                look.next.entry(*id).or_insert(None);
+            }
+        }
+        Ok(look)
+    }
+
+    async fn look_under(&self, terms: &[Term], idle: &[OrganisationId], slots: usize) -> Result<Look, ServiceError> {
+        let epochs: HashMap<_, _> = terms.iter().map(|term| (term.shard, *term)).collect();
+        let mut work = self.core.begin_under(terms).await?;
         let found = store::organisation::find_many(work.tx(), idle).await?;
         let active: Vec<_> = found.iter().filter(|found| found.active).map(|found| found.id).collect();
         let mut waiting = self.waiting(&work, &active).await?;
-        let queued = self.fire_due(&mut work, epoch, &active, &mut waiting).await?;
+        let queued = self.fire_due(&mut work, terms, &active, &mut waiting).await?;
 
         let mut look = Look::default();
         let mut claimed = Vec::new();
@@ -51,7 +73,9 @@ impl DispatchService {
             let ready = waiting.get(id).and_then(|runs| runs.iter().find(|run| ready_at(run) <= now));
             match ready {
                 Some(run) if claimed.len() < slots => {
-                    look.claims.push(Claim { lateness: self.lateness(run, now), run: begun(run.clone(), now) });
+                    let Some(term) = epochs.get(&Shard::of(*id)).copied() else { continue };
+                    let lateness = self.lateness(run, now);
+                    look.claims.push(Claim { lateness, run: begun(run.clone(), now), term });
                     claimed.push(begun(run.clone(), now));
                 }
                 Some(_) => look.left.push(*id),
@@ -65,14 +89,9 @@ impl DispatchService {
         for run in queued.iter().filter(waits).chain(&claimed) {
             work.say(run.organisation_id, Fact::JobRunChanged { run: Box::new(run.clone()) });
         }
-        store::job_run::save_many(work.tx(), &claimed, epoch.0, work.now()).await?;
+        store::job_run::save_under(work.tx(), &claimed, epoch_in(terms), work.now()).await?;
         self.note_next(&work, &waiting, &mut look).await?;
         work.commit().await?;
-        for id in idle {
-            if !active.contains(id) {
-                look.next.insert(*id, None);
-            }
-        }
         Ok(look)
     }
 
@@ -98,7 +117,7 @@ impl DispatchService {
     async fn fire_due(
         &self,
         work: &mut UnitOfWork<'_>,
-        epoch: Epoch,
+        terms: &[Term],
         organisations: &[OrganisationId],
         waiting: &mut RunsByOrganisation,
     ) -> Result<Vec<JobRun>, ServiceError> {
@@ -125,7 +144,7 @@ impl DispatchService {
             return Ok(Vec::new());
         }
         store::schedule::save_next(work.tx(), &schedules, now).await?;
-        let inserted = store::job_run::insert_many(work.tx(), &runs, epoch.0, now).await?;
+        let inserted = store::job_run::insert_under(work.tx(), &runs, epoch_in(terms), now).await?;
         if usize::try_from(inserted).ok() != Some(runs.len()) {
             // An occurrence that has its run already, because the wall clock was set back: the run that is there stands.
             let ids: Vec<_> = runs.iter().map(|run| run.id).collect();

@@ -8,9 +8,9 @@ use super::{HookService, milliseconds, seconds};
 use crate::domain::clock::Instant;
 use crate::domain::event::Event;
 use crate::domain::hook::{Attempt, Endpoint, EndpointState, GAP, Verdict};
-use crate::domain::id::{AttemptId, EndpointId};
+use crate::domain::id::{AttemptId, EndpointId, OrganisationId};
+use crate::domain::shard::Term;
 use crate::hook::{self, Outcome};
-use crate::service::lease::Epoch;
 use crate::service::webhook::signature;
 use crate::service::{ServiceError, alarm, alert};
 use crate::store::{self, Db, Store};
@@ -44,26 +44,29 @@ struct Reading {
 
 impl HookService {
     /// Sends an address what it has not seen, in order, until something fails or others are to have their turn. The cursor moves only
-    /// over what was taken, so that what is sent twice after a crash is sent under the same id.
-    pub async fn deliver(&self, epoch: Epoch, id: EndpointId) -> Result<Visit, ServiceError> {
+    /// over what was taken, so that what is sent twice after a crash is sent under the same id. To the addresses of an organisation that is
+    /// another node's, nothing is sent.
+    pub async fn deliver(&self, organisation: OrganisationId, id: EndpointId) -> Result<Visit, ServiceError> {
+        // Asked for once: what is taken over during the visit ends it.
+        let Some(term) = self.core.holdings().term_of(organisation) else { return Ok(Visit::CaughtUp) };
         let Some(reading) = self.read(id).await? else { return Ok(Visit::CaughtUp) };
         let Reading { mut endpoint, lost_to, events, last } = reading;
         if let Some(until) = endpoint.next_attempt_at.filter(|at| *at > self.core.now()) {
             return Ok(Visit::Rests { until });
         }
         if endpoint.cursor < lost_to {
-            self.note_gap(epoch, endpoint, lost_to).await?;
+            self.note_gap(term, endpoint, lost_to).await?;
             return Ok(Visit::More);
         }
         if events.is_empty() {
             if endpoint.cursor < last {
-                self.watched.pass(id, endpoint.revision, last);
+                self.watched.pass(&endpoint, last);
             }
             return Ok(Visit::CaughtUp);
         }
         let secret = self.secret(self.core.store().read(), &endpoint).await?;
         for event in &events {
-            let Some(after) = self.deliver_one(epoch, endpoint, &secret, event).await? else { return Ok(Visit::More) };
+            let Some(after) = self.deliver_one(term, endpoint, &secret, event).await? else { return Ok(Visit::More) };
             if let Some(until) = after.next_attempt_at {
                 return Ok(Visit::Rests { until });
             }
@@ -95,7 +98,7 @@ impl HookService {
     /// Sends one event and writes down what became of it; `None`: the address was changed meanwhile.
     async fn deliver_one(
         &self,
-        epoch: Epoch,
+        term: Term,
         before: Endpoint,
         secret: &SecretString,
         event: &Event,
@@ -110,7 +113,7 @@ impl HookService {
             (Some(_), Some(GONE)) => Verdict::Gone,
             (Some(_), _) => Verdict::Failed { retry_after: outcome.retry_after },
         };
-        let mut work = self.core.begin_as(epoch).await?;
+        let mut work = self.core.begin_as(term).await?;
         let mut after = before.after(event.sequence, verdict, work.now(), random());
         store::hook::insert_attempt(work.tx(), &attempt).await?;
         let updated = store::hook::update(work.tx(), &after, work.now()).await?;
@@ -130,8 +133,8 @@ impl HookService {
     }
 
     /// Goes on after events that were deleted before they could be sent, and says so.
-    async fn note_gap(&self, epoch: Epoch, mut endpoint: Endpoint, lost_to: i64) -> Result<(), ServiceError> {
-        let work = self.core.begin_as(epoch).await?;
+    async fn note_gap(&self, term: Term, mut endpoint: Endpoint, lost_to: i64) -> Result<(), ServiceError> {
+        let work = self.core.begin_as(term).await?;
         let first = endpoint.cursor + 1;
         let attempt = Attempt {
             id: AttemptId::generate(work.now()),

@@ -200,7 +200,12 @@ impl HookService {
 
     /// Makes whoever delivers look at the organisation, here and on other nodes.
     fn look_at(&self, organisation: OrganisationId, sequence: i64) {
-        self.watched.add(organisation);
+        if self.holds(organisation) {
+            self.watched.add(organisation);
+        } else {
+            // Who holds it may not know that it has addresses, and passes its hints over.
+            self.core.bus().wake(organisation);
+        }
         self.core.bus().publish(&[Hint { organisation_id: organisation, sequence }]);
     }
 }

@@ -148,7 +148,7 @@ async fn backfill_messages(
         let missing = messages.iter().zip(&keys).filter(|(_, key)| !known.contains(*key));
         let missing: Vec<_> = missing.map(|(message, _)| message.external_id.as_str()).collect();
         counts.duplicates += i64::try_from(messages.len() - missing.len()).unwrap_or(i64::MAX);
-        for (name, made_up) in message::make_up(core, organisation.id, &missing).await? {
+        for (name, made_up) in message::make_up(core, context.term(), organisation.id, &missing).await? {
             counts.count_message(&name, made_up);
         }
         let done = counts.all();

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::core::UnitOfWork;
-use super::lease::Epoch;
 use super::ledger::LedgerService;
 use super::{Core, ServiceError};
 use crate::domain::attempt::Verdict;
@@ -27,6 +26,7 @@ use crate::domain::id::ScheduleId;
 use crate::domain::job::{JobKind, JobRun, Progress, RetryPolicy, Schedule};
 use crate::domain::organisation::Organisation;
 use crate::domain::schedule::Cron;
+use crate::domain::shard::Term;
 use crate::store;
 
 pub use backfill::Backfill;
@@ -59,12 +59,12 @@ pub trait Job: Send + Sync + Debug {
 pub struct JobContext {
     core: Arc<Core>,
     run: JobRun,
-    epoch: Epoch,
+    term: Term,
 }
 
 impl JobContext {
-    pub(super) const fn new(core: Arc<Core>, run: JobRun, epoch: Epoch) -> Self {
-        Self { core, run, epoch }
+    pub(super) const fn new(core: Arc<Core>, run: JobRun, term: Term) -> Self {
+        Self { core, run, term }
     }
 
     /// The run that this is an attempt of.
@@ -76,14 +76,20 @@ impl JobContext {
         &self.core
     }
 
-    /// A ledger for this job alone, so that a long one is not in the way of those who record now.
+    /// Under what the job writes.
+    pub(crate) const fn term(&self) -> Term {
+        self.term
+    }
+
+    /// A ledger for this job alone, so that a long one is not in the way of those who record now, and that records nothing where another
+    /// node took over.
     pub(crate) fn ledger(&self) -> LedgerService {
-        LedgerService::new(Arc::clone(&self.core))
+        LedgerService::under(Arc::clone(&self.core), self.term)
     }
 
     /// Begins a unit of work that fails where another node took over.
     pub(crate) async fn begin(&self) -> Result<UnitOfWork<'_>, ServiceError> {
-        self.core.begin_as(self.epoch).await
+        self.core.begin_as(self.term).await
     }
 
     /// Notes how far the run has come and tells who watches.
@@ -100,7 +106,7 @@ impl JobContext {
         progress: Progress,
     ) -> Result<(), ServiceError> {
         let (organisation, id) = (self.run.organisation_id, self.run.id);
-        if store::job_run::set_progress(work.tx(), organisation, id, self.epoch.0, progress, work.now()).await? {
+        if store::job_run::set_progress(work.tx(), organisation, id, self.term.epoch.0, progress, work.now()).await? {
             let run = JobRun { progress: Some(progress), ..self.run.clone() };
             work.say(organisation, Fact::JobRunChanged { run: Box::new(run) });
         }
@@ -111,7 +117,7 @@ impl JobContext {
     pub(crate) async fn note_bootstrap(&self, bootstrap: &Bootstrap) -> Result<(), ServiceError> {
         let work = self.begin().await?;
         let (organisation, id) = (self.run.organisation_id, self.run.id);
-        store::job_run::set_bootstrap(work.tx(), organisation, id, self.epoch.0, bootstrap, work.now()).await?;
+        store::job_run::set_bootstrap(work.tx(), organisation, id, self.term.epoch.0, bootstrap, work.now()).await?;
         work.commit().await
     }
 }

@@ -74,7 +74,7 @@ pub(in crate::service) async fn enter(
             restated.extend(before.map(|before| (batches.len(), items.len(), before)));
             items.push(item);
         }
-        batches.push(Batch { organisation, items });
+        batches.push(Batch { organisation, items, term: None });
     }
     let ground = Ground::lay(core, work, &batches).await?;
     let mut change = Change::default();
@@ -84,7 +84,7 @@ pub(in crate::service) async fn enter(
     let mut next = places.into_iter();
     let mut made_at = Vec::new();
     let mut making = Vec::with_capacity(batches.len());
-    for (batch, Batch { organisation, items }) in batches.into_iter().enumerate() {
+    for (batch, Batch { organisation, items, .. }) in batches.into_iter().enumerate() {
         let mut fresh = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let (place, late) = next.next().ok_or_else(lost)?;
@@ -97,7 +97,7 @@ pub(in crate::service) async fn enter(
                 }
             }
         }
-        making.push(Batch { organisation, items: fresh });
+        making.push(Batch { organisation, items: fresh, term: None });
     }
     let mut made_at = made_at.into_iter();
     for answer in group::insert(work, &ground, &making, &mut change).await? {
@@ -141,7 +141,7 @@ async fn restate(
     change: &mut Change,
 ) -> Result<HashMap<(usize, usize), Entered>, Failure> {
     let mut done = HashMap::with_capacity(restated.len());
-    for (number, Batch { organisation, items }) in batches.iter().enumerate() {
+    for (number, Batch { organisation, items, .. }) in batches.iter().enumerate() {
         let of = |(batch, index, before): &(usize, usize, NewUsage)| {
             (*batch == number).then(|| (items[*index].usage.idempotency_key.as_str(), (*index, before.clone())))
         };

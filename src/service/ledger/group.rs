@@ -10,6 +10,7 @@ use crate::domain::id::{ChannelId, CustomerId, OrganisationId, UsageRecordId};
 use crate::domain::input::BadInput;
 use crate::domain::period::Month;
 use crate::domain::plan::{Assignments, PriceBook};
+use crate::domain::shard::Term;
 use crate::domain::usage::{NewUsage, Outcome, Refusal, UsageRecord};
 use crate::service::core::UnitOfWork;
 use crate::service::lane::{self, Failure};
@@ -31,6 +32,8 @@ pub(super) struct Item {
 pub(super) struct Batch {
     pub(super) organisation: OrganisationId,
     pub(super) items: Vec<Item>,
+    /// Under what a job writes them.
+    pub(super) term: Option<Term>,
 }
 
 /// An outcome for each record of a call.
@@ -48,8 +51,8 @@ impl lane::Batch for Batch {
     }
 
     fn singly(self) -> Vec<Self> {
-        let organisation = self.organisation;
-        self.items.into_iter().map(|item| Self { organisation, items: vec![item] }).collect()
+        let (organisation, term) = (self.organisation, self.term);
+        self.items.into_iter().map(|item| Self { organisation, items: vec![item], term }).collect()
     }
 
     async fn write(core: &Core, batches: &[Self]) -> Result<Vec<Answer>, Failure> {
@@ -225,6 +228,10 @@ impl Group {
 
 async fn write(core: &Core, batches: &[Batch]) -> Result<Vec<Answer>, Failure> {
     let mut work = core.begin().await.map_err(Failure::NotBegun)?;
+    let terms: Vec<_> = batches.iter().filter_map(|batch| batch.term).collect();
+    if !terms.is_empty() {
+        store::lease::check(work.tx(), &terms).await?;
+    }
     let ground = Ground::lay(core, &work, batches).await?;
     let mut change = Change::default();
     let answers = insert(&work, &ground, batches, &mut change).await?;

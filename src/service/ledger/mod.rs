@@ -18,6 +18,7 @@ use super::{Core, ServiceError};
 use crate::domain::id::{OrganisationId, UsageRecordId};
 use crate::domain::input::BadInput;
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::shard::Term;
 use crate::domain::usage::{Draft, Outcome, Refusal, UsageRecord};
 use crate::store;
 pub use crate::store::usage::{Filter, Place};
@@ -42,13 +43,20 @@ pub enum Window {
 pub struct LedgerService {
     core: Arc<Core>,
     lanes: Arc<Lanes<Batch>>,
+    /// Under what is recorded; `None`: on somebody's behalf.
+    term: Option<Term>,
 }
 
 impl LedgerService {
     /// A ledger with a queue of its own. What waits there is written on the runtime that this is called in, and outlives its caller.
     pub fn new(core: Arc<Core>) -> Self {
         let lanes = Arc::new(Lanes::new(core.store().backend()));
-        Self { core, lanes }
+        Self { core, lanes, term: None }
+    }
+
+    /// The same for a job, which records nothing where its term is over.
+    pub(crate) fn under(core: Arc<Core>, term: Term) -> Self {
+        Self { term: Some(term), ..Self::new(core) }
     }
 
     /// Puts usage into the ledger; an outcome for each draft, in their order, after everything is committed.
@@ -87,7 +95,7 @@ impl LedgerService {
         }
         let mut written = Vec::new();
         if !items.is_empty() {
-            written = self.lanes.record(&self.core, Batch { organisation, items }).await?;
+            written = self.lanes.record(&self.core, Batch { organisation, items, term: self.term }).await?;
         }
         let mut written = written.into_iter();
         let outcomes = refused.into_iter().map(|refusal| match refusal {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::domain::channel::ChannelKind;
 use crate::domain::id::OrganisationId;
 use crate::domain::message::Message;
+use crate::domain::shard::Term;
 use crate::service::lane::Failure;
 use crate::service::ledger::{self, Entered, Entry, Window};
 use crate::service::{Core, ServiceError};
@@ -24,19 +25,21 @@ pub(in crate::service) enum MadeUp {
 
 /// Makes the records that the organisation's messages with these names lack, however old they are; what became of each that there is.
 ///
-/// The messages are read again in the transaction that records them: what they are told meanwhile is not lost.
+/// The messages are read again in the transaction that records them: what they are told meanwhile is not lost. Nothing is recorded where
+/// `term` is over.
 pub(in crate::service) async fn make_up(
     core: &Core,
+    term: Term,
     organisation: OrganisationId,
     external_ids: &[&str],
 ) -> Result<Vec<(String, MadeUp)>, ServiceError> {
-    match in_one(core, organisation, external_ids).await {
+    match in_one(core, term, organisation, external_ids).await {
         Ok(made) => Ok(made),
         // Somewhere there is too much. The messages go one by one, and what no longer fits is refused.
         Err(Failure::Overflow) => {
             let mut all = Vec::with_capacity(external_ids.len());
             for external_id in external_ids {
-                match in_one(core, organisation, &[external_id]).await {
+                match in_one(core, term, organisation, &[external_id]).await {
                     Ok(made) => all.extend(made),
                     Err(Failure::Overflow) => {
                         let refused = MadeUp::Refused(StoreError::Overflow.to_string());
@@ -53,10 +56,11 @@ pub(in crate::service) async fn make_up(
 
 async fn in_one(
     core: &Core,
+    term: Term,
     organisation: OrganisationId,
     external_ids: &[&str],
 ) -> Result<Vec<(String, MadeUp)>, Failure> {
-    let mut work = core.begin().await.map_err(Failure::NotBegun)?;
+    let mut work = core.begin_as(term).await.map_err(Failure::NotBegun)?;
     store::message::hold(work.tx(), &BTreeSet::from([organisation])).await?;
     let messages = store::message::find_many(work.tx(), organisation, external_ids).await?;
     let channels = store::channel::list(work.tx(), organisation, None, None).await?;

@@ -16,6 +16,7 @@ use crate::domain::clock::Instant;
 use crate::domain::event::FactKind;
 use crate::domain::hook::{Endpoint, EndpointState};
 use crate::domain::id::{EndpointId, OrganisationId};
+use crate::domain::shard::Shard;
 use crate::store::row::{self, IDS_MAX, ROWS_MAX, corrupt, read, read_all};
 use crate::store::webhook_secret::SealedSecret;
 use crate::store::{Db, StoreError};
@@ -142,10 +143,11 @@ struct BehindRow {
     next_attempt_at: Option<Instant>,
 }
 
-/// The active addresses that have not seen all of the log, in the order of their ids, after `after`, at most `limit`: those of some
-/// organisations, or of all.
+/// The active addresses of these shards that have not seen all of the log, in the order of their ids, after `after`, at most `limit`: those
+/// of some organisations, or of all.
 pub async fn behind(
     db: &impl Db,
+    shards: &[Shard],
     of: Option<&[OrganisationId]>,
     after: Option<EndpointId>,
     limit: u64,
@@ -161,7 +163,7 @@ pub async fn behind(
             Expr::col((event_sequence::Entity, event_sequence::Column::Last)).gt(Expr::col((Entity, Column::Cursor))),
         )
         .to_owned();
-    let mut query = active().filter(Expr::exists(newer));
+    let mut query = active().filter(Expr::exists(newer)).filter(row::of_shards(Column::OrganisationId, shards));
     if let Some(organisations) = of {
         let ids = organisations.iter().take(IDS_MAX).map(|id| id.uuid());
         query = query.filter(Column::OrganisationId.is_in(ids));
@@ -180,9 +182,18 @@ pub async fn behind(
     Ok(rows.collect())
 }
 
-/// The organisations that have an active address.
-pub async fn organisations(db: &impl Db) -> Result<HashSet<OrganisationId>, StoreError> {
-    let query = active().select_only().column(Column::OrganisationId).distinct();
+/// Those of some organisations, or of all of these shards, that have an active address.
+pub async fn organisations(
+    db: &impl Db,
+    shards: &[Shard],
+    of: Option<&[OrganisationId]>,
+) -> Result<HashSet<OrganisationId>, StoreError> {
+    let mut query = active().filter(row::of_shards(Column::OrganisationId, shards));
+    if let Some(organisations) = of {
+        let ids = organisations.iter().take(IDS_MAX).map(|id| id.uuid());
+        query = query.filter(Column::OrganisationId.is_in(ids));
+    }
+    let query = query.select_only().column(Column::OrganisationId).distinct();
     let ids: Vec<Uuid> = query.into_tuple().all(db).await?;
     Ok(ids.into_iter().map(OrganisationId::from_uuid).collect())
 }
