@@ -1,13 +1,13 @@
 //! Settings: from the environment, then a TOML file, then defaults; checked once, before anything starts.
 
+mod accept;
+mod listing;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -18,8 +18,10 @@ use crate::service::job::{BootstrapOptions, RetentionOptions};
 use crate::service::{CatalogOptions, InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
 use crate::{bsp, catalog, graphql, hook, http, remote, scheduler, store, telemetry};
 
-pub use reader::{BadSetting, Listed, Source};
-use reader::{Reader, Setting};
+use accept::{days_or_keep, http_url, name_or_host, nonzero, not_empty, number, seconds, switch};
+pub use listing::listing;
+pub use reader::{BadSetting, Listed, Misspelt, Source};
+use reader::{Reader, Setting, Shown};
 
 /// Everything that can be set.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub struct Config {
     pub usage_lookback_days: u32,
     /// Every setting with its source, in the order in which they are read.
     pub listed: Vec<Listed>,
+    /// Variables of the environment that look like settings and are none.
+    pub misspelt: Vec<Misspelt>,
 }
 
 /// Why there are no settings to start with.
@@ -95,35 +99,15 @@ impl Config {
             catalog_options: catalog_options(&mut reader),
             bootstrap: bootstrap_options(&mut reader),
             telemetry: telemetry_options(&mut reader),
-            keys: reader.take(
-                secret(
-                    "MASTER_KEY",
-                    "seals BSP credentials: 32 random bytes in base64; several with commas while it is rotated",
-                ),
-                |text| match text {
-                    "" => Ok(None),
-                    text => MasterKeys::parse(&SecretString::from(text)).map(Some).map_err(|error| error.to_string()),
-                },
-            ),
-            node_name: reader.take(
-                setting("NODE_NAME", "", "this node's name, in logs and in `scheduler`; the host's, unless set"),
-                node_name,
-            ),
-            lease_ttl: reader.take(
-                setting(
-                    "LEASE_TTL_SECONDS",
-                    "20",
-                    "PostgreSQL only: how long the work of a node that died waits for the others",
-                ),
-                |text| number(1..=300)(text).map(Duration::from_secs),
-            ),
-            usage_lookback_days: reader.take(
-                setting("USAGE_LOOKBACK_DAYS", "7", "days before yesterday that are pulled again each morning"),
-                number(0..=90),
-            ),
+            keys: master_keys(&mut reader),
+            node_name: node_name(&mut reader),
+            lease_ttl: lease_ttl(&mut reader),
+            usage_lookback_days: usage_lookback_days(&mut reader),
             listed: Vec::new(),
+            misspelt: Vec::new(),
         };
         config.http.introspection = config.graphql.introspection;
+        config.misspelt = reader.misspelt();
         config.listed = reader.finish().map_err(ConfigError::Bad)?;
         Ok(config)
     }
@@ -148,78 +132,21 @@ fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
 }
 
 const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, default, meaning, secret: false }
+    Setting { name, default, meaning, shown: Shown::Plain }
+}
+
+/// An address that may hold a password.
+const fn address(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default, meaning, shown: Shown::WithoutPassword }
 }
 
 const fn secret(name: &'static str, meaning: &'static str) -> Setting {
-    Setting { name, default: "", meaning, secret: true }
-}
-
-/// Accepts a number within a range.
-fn number<T: FromStr + PartialOrd + Display>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> {
-    move |text| {
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
-    }
-}
-
-fn nonzero(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<NonZeroU32, String> {
-    let number = number(range);
-    move |text| number(text).and_then(|number| NonZeroU32::new(number).ok_or_else(|| "expected at least 1".to_owned()))
-}
-
-/// Accepts whole seconds within a range.
-fn seconds(range: RangeInclusive<i64>) -> impl Fn(&str) -> Result<TimeDelta, String> {
-    let number = number(range);
-    move |text| number(text).map(TimeDelta::seconds)
-}
-
-fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "on" | "true" | "1" => Ok(true),
-        "off" | "false" | "0" => Ok(false),
-        _ => Err("expected on or off".to_owned()),
-    }
-}
-
-fn not_empty(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("expected some text".to_owned()),
-        text => Ok(text.to_owned()),
-    }
-}
-
-/// Accepts a name; nothing stands for the host's.
-fn node_name(text: &str) -> Result<String, String> {
-    Ok(match text.trim() {
-        "" => host_name().unwrap_or_else(|| "wabacus".to_owned()),
-        name => name.to_owned(),
-    })
-}
-
-/// The host's name, as the system or the shell tells it.
-fn host_name() -> Option<String> {
-    let of_system = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = of_system.or_else(|| std::env::var("HOSTNAME").ok())?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
-}
-
-fn http_url(text: &str) -> Result<url::Url, String> {
-    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| "expected an http:// or https:// address".to_owned())
-}
-
-/// Accepts a number of days, or `keep` for ever.
-fn days_or_keep(text: &str) -> Result<Option<TimeDelta>, String> {
-    if text == "keep" {
-        return Ok(None);
-    }
-    let days = text.parse().ok().filter(|days| (1..=3_650).contains(days));
-    days.map(|days| Some(TimeDelta::days(days))).ok_or_else(|| "expected 1 to 3650 days, or keep".to_owned())
+    Setting { name, default: "", meaning, shown: Shown::Never }
 }
 
 fn store_options(reader: &mut Reader) -> store::Options {
-    let url = setting("DATABASE_URL", "sqlite://wabacus.db", "where the data is: sqlite://FILE or postgres://...");
+    reader.chapter("Database");
+    let url = address("DATABASE_URL", "sqlite://wabacus.db", "where the data is: sqlite://FILE or postgres://...");
     let readers = setting("DATABASE_READERS", "8", "connections that read");
     let durable =
         setting("DATABASE_DURABLE", "off", "SQLite only: survive a power cut without losing the last moments");
@@ -240,8 +167,9 @@ fn store_options(reader: &mut Reader) -> store::Options {
 }
 
 fn redis_options(reader: &mut Reader) -> Option<remote::Options> {
+    reader.chapter("Redis");
     let url =
-        setting("REDIS_URL", "", "what nodes share beside the database: redis://... or rediss://...; empty: nothing");
+        address("REDIS_URL", "", "what nodes share beside the database: redis://... or rediss://...; empty: nothing");
     let prefix = setting("REDIS_PREFIX", "wabacus:", "what every key and channel in Redis begins with");
     let valid = |url: &str, prefix: &str| {
         let options = remote::Options { url: SecretString::from(url), prefix: prefix.to_owned() };
@@ -252,6 +180,7 @@ fn redis_options(reader: &mut Reader) -> Option<remote::Options> {
 }
 
 fn http_options(reader: &mut Reader) -> http::server::Options {
+    reader.chapter("HTTP");
     let defaults = http::server::Options::default();
     let origins = setting("CORS_ORIGINS", "", "origins whose pages may call the API, with commas between");
     http::server::Options {
@@ -276,6 +205,7 @@ fn http_options(reader: &mut Reader) -> http::server::Options {
 }
 
 fn graphql_options(reader: &mut Reader) -> graphql::Options {
+    reader.chapter("GraphQL");
     graphql::Options {
         depth_max: reader.take(setting("DEPTH_MAX", "15", "how deep a query may nest"), number(5..=100)),
         complexity_max: reader.take(
@@ -294,6 +224,7 @@ fn graphql_options(reader: &mut Reader) -> graphql::Options {
 }
 
 fn bsp_options(reader: &mut Reader) -> bsp::Options {
+    reader.chapter("BSPs");
     let defaults = bsp::Options::default();
     let interakt = setting(
         "INTERAKT_API",
@@ -324,6 +255,7 @@ fn bsp_options(reader: &mut Reader) -> bsp::Options {
 }
 
 fn hook_options(reader: &mut Reader) -> hook::Options {
+    reader.chapter("Webhooks out");
     let private = setting(
         "ALLOW_PRIVATE_WEBHOOKS",
         "off",
@@ -338,6 +270,7 @@ fn hook_options(reader: &mut Reader) -> hook::Options {
 }
 
 fn scheduler_options(reader: &mut Reader) -> scheduler::Options {
+    reader.chapter("Jobs");
     let deadline = setting("JOB_DEADLINE_SECONDS", "1800", "a job that takes longer is stopped, a failed attempt");
     scheduler::Options {
         jobs_max: reader.take(setting("JOBS_MAX", "64", "jobs that run at the same time"), number(1..=10_000)),
@@ -351,6 +284,7 @@ fn scheduler_options(reader: &mut Reader) -> scheduler::Options {
 }
 
 fn scheduling_options(reader: &mut Reader) -> SchedulingOptions {
+    reader.chapter("Jobs");
     let window = setting("HERD_WINDOW_SECONDS", "900", "organisations with the same time are spread over this long");
     SchedulingOptions {
         herd_window: reader.take(window, seconds(0..=7_200)),
@@ -367,12 +301,42 @@ fn scheduling_options(reader: &mut Reader) -> SchedulingOptions {
     }
 }
 
+fn node_name(reader: &mut Reader) -> String {
+    let name = setting("NODE_NAME", "", "this node's name, in logs and in `scheduler`; the host's, unless set");
+    reader.take(name, name_or_host)
+}
+
+fn lease_ttl(reader: &mut Reader) -> Duration {
+    let meaning = "PostgreSQL only: how long the work of a node that died waits for the others";
+    reader.take(setting("LEASE_TTL_SECONDS", "20", meaning), |text| number(1..=300)(text).map(Duration::from_secs))
+}
+
+fn usage_lookback_days(reader: &mut Reader) -> u32 {
+    reader.chapter("Jobs");
+    let days = setting("USAGE_LOOKBACK_DAYS", "7", "days before yesterday that are pulled again each morning");
+    reader.take(days, number(0..=90))
+}
+
+fn master_keys(reader: &mut Reader) -> Option<MasterKeys> {
+    reader.chapter("Node");
+    let keys = secret(
+        "MASTER_KEY",
+        "seals BSP credentials: 32 random bytes in base64; several with commas while it is rotated",
+    );
+    reader.take(keys, |text| match text {
+        "" => Ok(None),
+        text => MasterKeys::parse(&SecretString::from(text)).map(Some).map_err(|error| error.to_string()),
+    })
+}
+
 fn ledger_options(reader: &mut Reader) -> LedgerOptions {
+    reader.chapter("Usage and invoices");
     let late = setting("LATE_WINDOW_DAYS", "34", "how many days after it happened usage may still be recorded");
     LedgerOptions { late_window: TimeDelta::days(reader.take(late, number(1..=3_650))) }
 }
 
 fn retention_options(reader: &mut Reader) -> RetentionOptions {
+    reader.chapter("Retention");
     RetentionOptions {
         payloads: reader
             .take(setting("RETENTION_PAYLOADS_DAYS", "90", "how long BSP payloads are kept, or keep"), days_or_keep),
@@ -408,6 +372,7 @@ fn retention_options(reader: &mut Reader) -> RetentionOptions {
 }
 
 fn webhook_options(reader: &mut Reader) -> WebhookOptions {
+    reader.chapter("Webhooks in");
     let app_secret = secret(
         "META_APP_SECRET",
         "the app's secret, which Meta signs its webhooks with; several with commas while it is changed",
@@ -425,6 +390,7 @@ fn webhook_options(reader: &mut Reader) -> WebhookOptions {
 }
 
 fn catalog_api(reader: &mut Reader) -> catalog::Options {
+    reader.chapter("Catalogue");
     let base = setting("CATALOG_API_BASE", "", "the merchants' catalogue; without it there are no bootstraps");
     let key = secret("CATALOG_API_KEY", "what the catalogue is shown, as Authorization: ApiToken");
     let timeout = setting("CATALOG_TIMEOUT_SECONDS", "10", "for one request to the catalogue with its whole body");
@@ -439,6 +405,7 @@ fn catalog_api(reader: &mut Reader) -> catalog::Options {
 }
 
 fn catalog_options(reader: &mut Reader) -> CatalogOptions {
+    reader.chapter("Catalogue");
     let ttl = setting("CATALOG_CACHE_TTL_SECONDS", "180", "how long a merchant's catalogue is kept");
     CatalogOptions {
         ttl: reader.take(ttl, seconds(1..=86_400)),
@@ -447,6 +414,7 @@ fn catalog_options(reader: &mut Reader) -> CatalogOptions {
 }
 
 fn bootstrap_options(reader: &mut Reader) -> BootstrapOptions {
+    reader.chapter("Catalogue");
     let at_once = setting("BOOTSTRAP_AT_ONCE", "5", "welcome bootstraps that run at the same time on this node");
     let per_minute = setting("BOOTSTRAP_PER_MINUTE", "20", "welcome bootstraps that this node starts in a minute");
     BootstrapOptions {
@@ -456,6 +424,7 @@ fn bootstrap_options(reader: &mut Reader) -> BootstrapOptions {
 }
 
 fn invoicing_options(reader: &mut Reader) -> InvoicingOptions {
+    reader.chapter("Usage and invoices");
     let grace = setting("INVOICE_GRACE_DAYS", "3", "days after a month's end in which its draft follows late usage");
     let issuer = setting("INVOICE_ISSUER", "Wabacus", "who invoices are from: name and address, lines with | between");
     InvoicingOptions {
@@ -470,6 +439,7 @@ fn invoicing_options(reader: &mut Reader) -> InvoicingOptions {
 }
 
 fn telemetry_options(reader: &mut Reader) -> telemetry::Options {
+    reader.chapter("Log");
     telemetry::Options {
         filter: reader.take(
             setting(
@@ -482,75 +452,5 @@ fn telemetry_options(reader: &mut Reader) -> telemetry::Options {
         format: reader.take(setting("LOG_FORMAT", "text", "text or json"), |text| {
             text.parse().map_err(|_| "expected text or json".to_owned())
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn the_defaults_are_accepted_and_listed_with_their_meaning() {
-        let config = Config::from_sources(map(&[]), map(&[])).unwrap();
-        assert!(config.listed.len() > 30);
-        assert!(config.listed.iter().all(|listed| listed.source == Source::Default && !listed.meaning.is_empty()));
-        assert_eq!(config.scheduling, SchedulingOptions::default());
-        assert_eq!(config.retention, RetentionOptions::default());
-        assert_eq!(config.invoicing, InvoicingOptions::default());
-        assert_eq!(config.catalog_options, CatalogOptions::default());
-        assert_eq!(config.bootstrap, BootstrapOptions::default());
-    }
-
-    #[test]
-    fn the_environment_outweighs_the_file_and_secrets_are_not_shown() {
-        let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        let environment = map(&[("BIND", "127.0.0.1:1"), ("MASTER_KEY", key)]);
-        let config = Config::from_sources(environment, map(&[("bind", "127.0.0.1:2"), ("jobs_max", "3")])).unwrap();
-        assert_eq!(config.http.bind.port(), 1);
-        assert_eq!(config.scheduler.jobs_max, 3);
-        assert!(!format!("{:?}", config.listed).contains("AAAA"));
-    }
-
-    #[test]
-    fn every_setting_of_the_prefix_is_a_template_and_the_environment_outweighs_the_file() {
-        let environment = map(&[("TEMPLATE_WELCOME", " 1001 "), ("TEMPLATE_", "x"), ("TEMPLATE_MENU", "")]);
-        let file = map(&[("template_welcome", "7"), ("template_hours", "1002")]);
-        let config = Config::from_sources(environment, file).unwrap();
-        assert_eq!(config.catalog_options.templates, map(&[("HOURS", "1002"), ("WELCOME", "1001")]));
-        let listed = config.listed.iter().filter(|listed| listed.name.starts_with("TEMPLATE_"));
-        let listed: Vec<_> = listed.map(|listed| (listed.name.as_str(), listed.source)).collect();
-        assert_eq!(listed, [("TEMPLATE_HOURS", Source::File), ("TEMPLATE_WELCOME", Source::Environment)]);
-    }
-
-    #[test]
-    fn every_bad_setting_is_named_with_its_value_and_what_is_accepted() {
-        let environment =
-            map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "http://x")]);
-        let ConfigError::Bad(bad) = Config::from_sources(environment, map(&[("jobsmax", "3")])).unwrap_err() else {
-            panic!("expected bad settings")
-        };
-        let names: Vec<_> = bad.iter().map(|bad| bad.name.as_str()).collect();
-        assert_eq!(names, ["REDIS_URL", "BIND", "JOBS_MAX", "MASTER_KEY", "JOBSMAX"]);
-        assert!(bad[0].to_string().contains("redis://host"), "{}", bad[0]);
-        assert!(bad[2].to_string().contains("from 1 to 10000"), "{}", bad[2]);
-        assert!(!bad[3].to_string().contains("short"));
-    }
-
-    #[test]
-    fn redis_is_optional_and_its_password_is_shown_neither_when_it_is_good_nor_when_it_is_bad() {
-        assert!(Config::from_sources(map(&[]), map(&[])).unwrap().redis.is_none());
-        let good = map(&[("REDIS_URL", "redis://user:hunter2@host:6379/1"), ("REDIS_PREFIX", "shop:")]);
-        let config = Config::from_sources(good, map(&[])).unwrap();
-        assert_eq!(config.redis.as_ref().map(|redis| redis.prefix.as_str()), Some("shop:"));
-        let shown = config.listed.iter().find(|listed| listed.name == "REDIS_URL").map(|listed| listed.value.as_str());
-        assert_eq!(shown, Some("redis://user:***@host:6379/1"));
-        assert!(!format!("{config:?}").contains("hunter2"));
-        let bad = map(&[("REDIS_URL", "http://user:hunter2@host"), ("REDIS_PREFIX", "")]);
-        let error = Config::from_sources(bad, map(&[])).unwrap_err().to_string();
-        assert!(error.contains("REDIS_URL") && error.contains("REDIS_PREFIX") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -39,6 +39,8 @@ pub mod sim;
 pub mod telemetry;
 /// Settings: environment, then file, then defaults; checked once at start.
 pub mod config;
+/// Looks at everything that the server stands on, and says what to do.
+pub mod doctor;
 /// The composition root: the only room that knows every concrete type.
 pub mod app;
 /// The demo: simulated BSPs, organisations with a month of usage, and what to paste.

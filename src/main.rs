@@ -1,4 +1,4 @@
-//! The command line: serve, demo, migrate, schema, config, and tokens.
+//! The command line: serve, demo, migrate, schema, config, doctor, and tokens.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use secrecy::ExposeSecret as _;
 use wabacus::app::{self, App, Wiring};
-use wabacus::config::Config;
-use wabacus::domain::clock::Instant;
+use wabacus::config::{self, Config, ConfigError};
+use wabacus::doctor::{self, Verdict};
+use wabacus::domain::clock::{Instant, SharedClock, SystemClock};
 use wabacus::domain::id::{OrganisationId, TokenId};
 use wabacus::domain::token::TokenScope;
 use wabacus::service::access::{Caller, NewToken};
@@ -45,10 +46,29 @@ enum Command {
     /// Print the GraphQL schema
     Schema,
     /// List every setting with its value, its source and its meaning
-    Config,
+    Config(Json),
+    /// Look at everything that the server stands on, and say what to do; fails where it would not do its work
+    Doctor(Doctor),
     /// Make, list and revoke access tokens
     #[command(subcommand)]
     Token(Token),
+}
+
+#[derive(Debug, Args)]
+struct Json {
+    /// Print JSON, for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Doctor {
+    /// Ask the server that runs here under the same settings whether it is ready, and nothing else
+    #[arg(long, conflicts_with = "json")]
+    ready: bool,
+    /// Print JSON, for scripts
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -128,7 +148,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Migrate => migrate(&load()?).await,
         Command::Schema => print(&graphql::sdl()),
-        Command::Config => list_settings(&load()?),
+        Command::Config(Json { json }) => list_settings(&load()?, json),
+        Command::Doctor(options) => examine(&options, load()).await,
         Command::Token(token) => {
             let config = load()?;
             telemetry::start_logging(&telemetry::Options { filter: "warn".to_owned(), ..config.telemetry.clone() })?;
@@ -153,6 +174,9 @@ fn figures() -> Result<app::RenderMetrics, Failure> {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::start_logging(&config.telemetry)?;
+    for config::Misspelt { name, nearest } in &config.misspelt {
+        tracing::warn!(variable = name, nearest, "the environment has what looks like a misspelt setting");
+    }
     let metrics = figures()?;
     let app = App::start(config, Wiring { metrics, ..Wiring::default() }).await?;
     tracing::info!(address = %app.address(), "ready: GraphQL at /graphql, GraphiQL at /graphiql");
@@ -170,12 +194,24 @@ async fn migrate(config: &Config) -> Result<(), Failure> {
     print(&applied.iter().fold(String::new(), |text, name| format!("{text}applied {name}\n")))
 }
 
-fn list_settings(config: &Config) -> Result<(), Failure> {
-    let rows = config.listed.iter().map(|setting| {
-        let value = if setting.value.is_empty() { "-" } else { &setting.value };
-        format!("{:<27} {value:<36} {:<12} {}\n", setting.name, setting.source.to_string(), setting.meaning)
-    });
-    print(&rows.collect::<String>())
+fn list_settings(config: &Config, json: bool) -> Result<(), Failure> {
+    if json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(&config.listed)?));
+    }
+    print(&config::listing(&config.listed))
+}
+
+async fn examine(options: &Doctor, config: Result<Config, ConfigError>) -> Result<(), Failure> {
+    if options.ready {
+        return Ok(doctor::ready(&config?).await?);
+    }
+    let clock: SharedClock = Arc::new(SystemClock);
+    let report = match config {
+        Ok(config) => doctor::examine(config, &clock).await,
+        Err(error) => doctor::of_bad_settings(&error),
+    };
+    print(&if options.json { format!("{}\n", serde_json::to_string_pretty(&report)?) } else { report.to_string() })?;
+    if report.verdict == Verdict::Fail { Err("not everything is well".into()) } else { Ok(()) }
 }
 
 async fn tokens(command: Token, config: Config) -> Result<(), Failure> {

@@ -55,11 +55,13 @@ const DIRECTION: [(&str, &[&str]); 20] = [
             "telemetry",
         ],
     ),
+    // It changes nothing, and so may look at everything that is stored.
+    ("doctor", &["domain", "store", "service", "config"]),
     ("app", &EVERY_ROOM_BUT_APP),
     // A script that plays on the whole house, as a person would.
     ("demo", &["domain", "service", "http", "config", "shutdown", "sim", "app"]),
     // `schema` prints the API and `token` makes the first token; what is concrete is `app`'s.
-    ("main", &["app", "config", "demo", "telemetry", "shutdown", "sim", "domain", "service", "graphql"]),
+    ("main", &["app", "config", "demo", "doctor", "telemetry", "shutdown", "sim", "domain", "service", "graphql"]),
     ("", &[]),
 ];
 

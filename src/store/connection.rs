@@ -1,5 +1,6 @@
 //! The pools: on SQLite one writer and several readers of the same file, on PostgreSQL one pool for both.
 
+use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -116,6 +117,14 @@ impl Options {
             return Err(BadInput::new("readers_max", self.readers_max, "expected at least 1"));
         }
         self.address().map(drop)
+    }
+
+    /// Where the file of a SQLite database is. `None`: there is none.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        match self.address().ok()? {
+            Address::Sqlite(address) => Some(address.get_filename().to_owned()),
+            Address::Postgres(_) => None,
+        }
     }
 
     fn address(&self) -> Result<Address, BadInput> {

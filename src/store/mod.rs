@@ -18,6 +18,7 @@ pub mod credit;
 pub mod customer;
 mod error;
 pub mod event;
+pub mod examination;
 pub mod hook;
 pub mod invoice;
 pub mod invoice_usage;

@@ -21,6 +21,7 @@ mod current_period;
 mod database_lost;
 mod dead_letter;
 mod demo;
+mod doctor;
 mod downtime;
 mod drain;
 mod expired_token;
