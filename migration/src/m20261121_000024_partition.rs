@@ -229,5 +229,5 @@ async fn indexes(manager: &SchemaManager<'_>, table: &Table) -> Result<Vec<Strin
         unique = table.unique.map_or("", |(index, ..)| index)
     );
     let rows = manager.get_connection().query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
