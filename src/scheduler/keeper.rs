@@ -194,13 +194,14 @@ impl Keeper {
     }
 
     fn step_down(&self) {
+        let is_news = self.myself.renewed(false);
         self.stage.work.step_down();
         let (shards, runs) = self.stage.desk.note(|agenda| (agenda.shards().0, agenda.lose_all()));
-        if self.myself.renewed(false) {
+        if is_news {
             tracing::error!(
                 shards,
                 runs,
-                "the leases could not be renewed in time: everything is let go of until they can be taken anew"
+                "the leases could not be renewed in time: everything is let go of until it can be taken anew"
             );
         }
         self.stage.desk.rested();

@@ -54,6 +54,7 @@ mod subscription;
 mod token_header;
 mod too_many_requests;
 mod transport;
+mod two_nodes;
 mod two_triggers;
 mod usage_export;
 mod usage_stats;

@@ -62,6 +62,7 @@ pub struct Setup {
     settings: BTreeMap<String, String>,
     faults: Arc<dyn Faults>,
     cache: Option<Arc<dyn Cache>>,
+    home: Option<Home>,
 }
 
 impl Setup {
@@ -72,6 +73,7 @@ impl Setup {
             settings: BTreeMap::new(),
             faults: Arc::new(NoFaults),
             cache: None,
+            home: None,
         }
     }
 
@@ -93,13 +95,22 @@ impl Setup {
         self
     }
 
+    /// On a database of one's own choice.
+    pub fn in_home(mut self, home: Home) -> Self {
+        self.home = Some(home);
+        self
+    }
+
     /// Starts the world.
     pub async fn begin(self) -> World {
         // A second world of the same process finds the provider installed.
         drop(rustls::crypto::ring::default_provider().install_default());
         let clock = ManualClock::at(self.now);
         let sim = Sim::start(7, Arc::new(clock.clone())).expect("a free port for the BSPs");
-        let home = Home::new().await;
+        let home = match self.home {
+            Some(home) => home,
+            None => Home::new().await,
+        };
         let mut settings = BTreeMap::from([
             ("DATABASE_URL".to_owned(), home.url().to_owned()),
             ("BIND".to_owned(), "127.0.0.1:0".to_owned()),
@@ -145,15 +156,26 @@ impl World {
 
     /// Starts the server on the world's database, as it was left.
     pub async fn start(&mut self) {
-        let config = Config::from_sources(self.settings.clone(), BTreeMap::new()).expect("the settings of a story");
+        self.app = Some(self.server(self.settings.clone()).await);
+        self.settle().await;
+    }
+
+    /// Starts another server on the world's database, beside the one that runs.
+    pub async fn another(&self, name: &str) -> App {
+        let mut settings = self.settings.clone();
+        settings.insert("NODE_NAME".to_owned(), name.to_owned());
+        self.server(settings).await
+    }
+
+    async fn server(&self, settings: BTreeMap<String, String>) -> App {
+        let config = Config::from_sources(settings, BTreeMap::new()).expect("the settings of a story");
         let wiring = Wiring {
             clock: Arc::new(self.clock.clone()),
             faults: Arc::clone(&self.faults),
             cache: self.cache.clone(),
             ..Wiring::default()
         };
-        self.app = Some(App::start(config, wiring).await.expect("the server starts"));
-        self.settle().await;
+        App::start(config, wiring).await.expect("the server starts")
     }
 
     /// Stops the server cleanly; the database and the BSPs stay.
