@@ -31,6 +31,7 @@ mod metric;
 mod organisation;
 mod partition;
 mod plan;
+mod query_plan;
 mod rollup;
 mod schedule;
 mod snapshot;
