@@ -32,6 +32,7 @@ mod node;
 mod organisation;
 mod partition;
 mod plan;
+mod query_plan;
 mod rollup;
 mod schedule;
 mod snapshot;

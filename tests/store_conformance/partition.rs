@@ -69,12 +69,12 @@ async fn everything(database: &Database) -> [Vec<String>; 6] {
 }
 
 /// An id that was made then; those that the program makes never go back in time.
-fn id_of(at: Instant) -> Uuid {
+pub(crate) fn id_of(at: Instant) -> Uuid {
     let seconds = u64::try_from(at.timestamp()).expect("after 1970");
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, at.timestamp_subsec_nanos()))
 }
 
-fn record(organisation: OrganisationId, key: &str, at: Instant) -> UsageRecord {
+pub(crate) fn record(organisation: OrganisationId, key: &str, at: Instant) -> UsageRecord {
     UsageRecord {
         id: UsageRecordId::from_uuid(id_of(at)),
         organisation_id: organisation,
