@@ -21,10 +21,7 @@ impl Home {
     /// A new one, empty.
     pub async fn new() -> Self {
         match std::env::var("WABACUS_TEST_DATABASE").as_deref() {
-            Ok("postgres") => {
-                let server = tokio::task::spawn_blocking(Postgres::shared).await.expect("PostgreSQL starts");
-                Self { url: server.create_database().await, _kept: Kept::Server { _server: server } }
-            }
+            Ok("postgres") => Self::on_postgres().await,
             Ok("sqlite") | Err(_) => {
                 let folder = tempfile::tempdir().expect("a folder for the database");
                 let url = format!("sqlite://{}", folder.path().join("story.db").display());
@@ -32,6 +29,12 @@ impl Home {
             }
             Ok(other) => panic!("WABACUS_TEST_DATABASE: {other:?} is not accepted; expected sqlite or postgres"),
         }
+    }
+
+    /// A new one on PostgreSQL, empty.
+    pub async fn on_postgres() -> Self {
+        let server = tokio::task::spawn_blocking(Postgres::shared).await.expect("PostgreSQL starts");
+        Self { url: server.create_database().await, _kept: Kept::Server { _server: server } }
     }
 
     /// The database's address.

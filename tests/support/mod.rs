@@ -32,6 +32,7 @@ use wabacus::config::Config;
 use wabacus::domain::channel::BspKind;
 use wabacus::domain::clock::{Clock as _, Instant, ManualClock};
 use wabacus::domain::id::OrganisationId;
+use wabacus::domain::node::LiveNodes;
 use wabacus::domain::period::Zone;
 use wabacus::scheduler::{Faults, NoFaults};
 use wabacus::service::access::{Caller, NewToken};
@@ -52,6 +53,7 @@ pub struct World {
     settings: BTreeMap<String, String>,
     faults: Arc<dyn Faults>,
     cache: Option<Arc<dyn Cache>>,
+    live: LiveNodes,
     client: reqwest::Client,
     home: Home,
 }
@@ -62,6 +64,8 @@ pub struct Setup {
     settings: BTreeMap<String, String>,
     faults: Arc<dyn Faults>,
     cache: Option<Arc<dyn Cache>>,
+    live: LiveNodes,
+    is_on_postgres: bool,
 }
 
 impl Setup {
@@ -72,6 +76,8 @@ impl Setup {
             settings: BTreeMap::new(),
             faults: Arc::new(NoFaults),
             cache: None,
+            live: LiveNodes::default(),
+            is_on_postgres: false,
         }
     }
 
@@ -93,13 +99,25 @@ impl Setup {
         self
     }
 
+    /// With a number of nodes that the story tells.
+    pub fn with_live(mut self, live: LiveNodes) -> Self {
+        self.live = live;
+        self
+    }
+
+    /// On PostgreSQL, whatever the stories are told on: several nodes cannot share a file.
+    pub fn on_postgres(mut self) -> Self {
+        self.is_on_postgres = true;
+        self
+    }
+
     /// Starts the world.
     pub async fn begin(self) -> World {
         // A second world of the same process finds the provider installed.
         drop(rustls::crypto::ring::default_provider().install_default());
         let clock = ManualClock::at(self.now);
         let sim = Sim::start(7, Arc::new(clock.clone())).expect("a free port for the BSPs");
-        let home = Home::new().await;
+        let home = if self.is_on_postgres { Home::on_postgres().await } else { Home::new().await };
         let mut settings = BTreeMap::from([
             ("DATABASE_URL".to_owned(), home.url().to_owned()),
             ("BIND".to_owned(), "127.0.0.1:0".to_owned()),
@@ -126,6 +144,7 @@ impl Setup {
             settings,
             faults: self.faults,
             cache: self.cache,
+            live: self.live,
             client,
             home,
         };
@@ -143,15 +162,21 @@ impl World {
 
     /// Starts the server on the world's database, as it was left.
     pub async fn start(&mut self) {
+        self.app = Some(self.neighbour().await);
+        self.settle().await;
+    }
+
+    /// Starts another server on the world's database; it is told of no more than the settings say.
+    pub async fn neighbour(&self) -> App {
         let config = Config::from_sources(self.settings.clone(), BTreeMap::new()).expect("the settings of a story");
         let wiring = Wiring {
             clock: Arc::new(self.clock.clone()),
             faults: Arc::clone(&self.faults),
             cache: self.cache.clone(),
+            live: self.live.clone(),
             ..Wiring::default()
         };
-        self.app = Some(App::start(config, wiring).await.expect("the server starts"));
-        self.settle().await;
+        App::start(config, wiring).await.expect("the server starts")
     }
 
     /// Stops the server cleanly; the database and the BSPs stay.
