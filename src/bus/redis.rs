@@ -149,9 +149,9 @@ impl Desk {
     async fn hear_while_connected(&self) {
         let Ok(connection) = self.remote.subscribe(CHANNEL).await else { return };
         let (mut sink, mut stream) = connection.split();
-        self.hears.store(true, Ordering::Relaxed);
         // What was said meanwhile nobody here heard.
         self.local.gap();
+        self.hears.store(true, Ordering::Relaxed);
         let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         loop {
             tokio::select! {

@@ -200,7 +200,7 @@ async fn what_was_told_while_the_way_was_cut_both_hear_of_as_a_gap() {
     let own = organisation();
     carries(&here, &there).await;
     let (mut here_ears, mut there_ears) = (Ears::of(&here, own), Ears::of(&there, own));
-    proxy.cut();
+    proxy.cut().await;
     here.publish(&[hint(own, 1)]);
     assert_eq!(here_ears.hint().await, Heard::Hint(hint(own, 1)), "one's own news needs no Redis");
     assert_eq!(here_ears.call().await.upto, Some(1));

@@ -77,7 +77,7 @@ async fn a_cut_connection_is_replaced_though_nobody_asks() {
     let proxy = Proxy::to(redis.port()).await;
     let remote = way(&proxy.redis_url(), "wabacus:");
     up(&remote).await;
-    proxy.cut();
+    proxy.cut().await;
     let since = Instant::now();
     while remote.is_up() {
         assert!(since.elapsed() < PATIENCE, "it is not noticed");

@@ -45,6 +45,7 @@ mod plan_change;
 mod price;
 mod readme;
 mod recorder;
+mod redis;
 mod reservation;
 mod retention;
 mod revised_day;

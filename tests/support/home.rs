@@ -22,7 +22,7 @@ impl Home {
     /// A new one, empty.
     pub async fn new() -> Self {
         match std::env::var("WABACUS_TEST_DATABASE").as_deref() {
-            Ok("postgres") => Self::on_server().await,
+            Ok("postgres") => Self::on_postgres().await,
             Ok("sqlite") | Err(_) => {
                 let folder = tempfile::tempdir().expect("a folder for the database");
                 let url = format!("sqlite://{}", folder.path().join("story.db").display());
@@ -39,10 +39,11 @@ impl Home {
                 .expect("stderr is open");
             return None;
         }
-        Some(Self::on_server().await)
+        Some(Self::on_postgres().await)
     }
 
-    async fn on_server() -> Self {
+    /// A new one on PostgreSQL, empty.
+    pub async fn on_postgres() -> Self {
         let server = tokio::task::spawn_blocking(Postgres::shared).await.expect("PostgreSQL starts");
         Self { url: server.create_database().await, _kept: Kept::Server { _server: server } }
     }

@@ -45,9 +45,13 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
-    /// Ends all connections, and every new one.
-    pub fn cut(&self) {
+    /// Ends all connections, and every new one; returns when there is none any more.
+    pub async fn cut(&self) {
         self.way.send_replace(Way::Cut);
+        // The one who waits for connections holds one, too.
+        while self.way.receiver_count() > 1 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Lets everything arrive this much later, each way.
