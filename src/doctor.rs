@@ -5,6 +5,7 @@
 
 mod database;
 mod host;
+mod lease;
 mod outside;
 
 use std::fmt;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant as Moment};
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
+use wabacus::domain::clock::Instant;
 use wabacus::sim::Sim;
 
 use crate::node::Node;
@@ -20,10 +22,13 @@ use crate::time::Time;
 pub(crate) const NOON: &str = "2026-06-05T06:00:00Z";
 
 /// How long a story waits for a state before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a story looks whether a state has come.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// While nothing moves for so long, time goes on by a second: what is to be tried again is not waited for in vain.
+const STANDSTILL: Duration = Duration::from_millis(200);
 
 /// How many nodes there were in all stories of this process, which share a server and so its users.
 static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -122,6 +127,26 @@ impl Cluster {
                 return began.elapsed();
             }
             assert!(began.elapsed() < PATIENCE, "expected {wanted}, and it stays at {count}: {sql}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// As [`Cluster::until`], but time goes on by the second, up to `end`, where nothing else does.
+    pub(crate) async fn until_in_time(&self, sql: &str, wanted: i64, end: Instant) {
+        let (began, mut moved, mut before) = (Moment::now(), Moment::now(), None);
+        loop {
+            let count = self.count(sql).await;
+            if count == wanted {
+                return;
+            }
+            let now = self.time.now();
+            assert!(began.elapsed() < PATIENCE, "expected {wanted}, and at {now} it is {count}: {sql}");
+            if before != Some(count) {
+                (before, moved) = (Some(count), Moment::now());
+            } else if moved.elapsed() > STANDSTILL && now < end {
+                moved = Moment::now();
+                self.time.advance(TimeDelta::seconds(1));
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
