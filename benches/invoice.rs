@@ -23,6 +23,7 @@ use wabacus::domain::id::{JobRunId, OrganisationId};
 use wabacus::domain::job::{JobKind, JobRun, JobRunState, JobTrigger};
 use wabacus::domain::period::Month;
 use wabacus::service::access::Caller;
+use wabacus::service::dispatch::Standing;
 use wabacus::service::job::{InvoiceClose, Registry};
 use wabacus::service::organisation::NewOrganisation;
 use wabacus::service::wake::{SchedulerReport, SchedulerView};
@@ -132,16 +133,17 @@ async fn round(organisations: usize, records: usize) -> (Duration, Vec<Duration>
     let services = Services::new(&core, Arc::new(Registry::default().with(InvoiceClose::default())), Arc::new(Nobody));
     let ids = fill(&services, &store, organisations, records).await;
     clock.set("2026-07-04T06:00:00Z".parse().expect("a literal time"));
-    let epoch = services.dispatch.start("bench").await.expect("the lease");
+    services.dispatch.beat(&Standing::default()).await.expect("the lease");
     let runs: Vec<JobRun> = ids.iter().map(|id| run(*id, clock.now())).collect();
     let tx = store.begin().await.expect("a transaction");
-    store::job_run::insert_many(&tx, &runs, epoch.0, clock.now()).await.expect("runs");
+    store::job_run::insert_many(&tx, &runs, 1, clock.now()).await.expect("runs");
     Store::commit(tx).await.expect("a commit");
     let began = Instant::now();
     let attempts = runs.into_iter().map(|run| {
         let dispatch = services.dispatch.clone();
         tokio::spawn(async move {
-            let verdict = dispatch.execute(epoch, run, CancellationToken::new()).await;
+            let term = dispatch.term_of(run.organisation_id).expect("it is alone");
+            let verdict = dispatch.execute(term, run, CancellationToken::new()).await;
             (verdict, began.elapsed())
         })
     });

@@ -7,13 +7,17 @@ use std::time::{self, Duration};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 use wabacus::domain::attempt::Verdict;
 use wabacus::domain::clock::{Clock, Instant, SystemClock};
 use wabacus::domain::id::{JobRunId, OrganisationId};
 use wabacus::domain::job::{JobKind, JobRun, JobRunState, JobTrigger};
+use wabacus::domain::node::{Node, NodeId};
+use wabacus::domain::shard::{Epoch, Shard, Term};
 use wabacus::scheduler::{NoFaults, Options, Scheduler, Work, WorkError};
-use wabacus::service::dispatch::{Claim, Epoch, Finished, Look};
+use wabacus::service::dispatch::{Beat, Call, Claim, Finished, Look, Standing};
 use wabacus::service::wake::Wake as _;
 
 use crate::{ALLOCATOR, Seen};
@@ -68,34 +72,79 @@ fn run(organisation_id: OrganisationId, due: Instant) -> JobRun {
     }
 }
 
+const fn term(shard: Shard) -> Term {
+    Term { shard, epoch: Epoch(1) }
+}
+
 #[async_trait]
 impl Work for EmptyWork {
-    async fn start(&self, _node: &str) -> Result<Epoch, WorkError> {
-        Ok(Epoch(1))
+    fn node(&self) -> NodeId {
+        NodeId::from_uuid(self.organisations.first().map(|organisation| organisation.uuid()).unwrap_or_default())
     }
 
-    async fn organisations(&self, each: &mut (dyn FnMut(OrganisationId) + Send)) -> Result<(), WorkError> {
-        self.organisations.iter().copied().for_each(each);
+    fn lasts(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn beat(&self, _standing: &Standing) -> Result<Beat, WorkError> {
+        let won = Shard::all().map(term).collect();
+        Ok(Beat { won, ..Beat::default() })
+    }
+
+    async fn glance(&self) -> Result<bool, WorkError> {
+        Ok(false)
+    }
+
+    async fn rescue(&self, _terms: &[Term]) -> Result<(), WorkError> {
         Ok(())
     }
 
-    async fn for_each_due(
+    async fn learn(
         &self,
-        _before: Option<Instant>,
-        each: &mut (dyn FnMut(OrganisationId, Instant) + Send),
+        _terms: &[Term],
+        each: &mut (dyn FnMut(OrganisationId, Option<Instant>) + Send),
     ) -> Result<(), WorkError> {
         let state = self.state();
         // Each has its next occurrence in the delay queue, as in earnest.
         let tomorrow = SystemClock.now() + TimeDelta::days(1);
         for (organisation, micros) in self.organisations.iter().zip(0..) {
-            if !state.waiting.contains(organisation) {
-                each(*organisation, tomorrow + TimeDelta::microseconds(micros));
-            }
+            let waits = state.waiting.contains(organisation);
+            each(*organisation, (!waits).then(|| tomorrow + TimeDelta::microseconds(micros)));
         }
         Ok(())
     }
 
-    async fn look(&self, _epoch: Epoch, idle: &[OrganisationId], slots: usize) -> Result<Look, WorkError> {
+    async fn release(&self, _shards: &[Shard]) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    fn step_down(&self) {}
+
+    async fn leave(&self) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, WorkError> {
+        Ok(Vec::new())
+    }
+
+    async fn owner_of(&self, _organisation: OrganisationId) -> Result<Option<NodeId>, WorkError> {
+        Ok(Some(self.node()))
+    }
+
+    fn calls(&self) -> BoxStream<'static, Call> {
+        futures::stream::pending().boxed()
+    }
+
+    async fn for_each_due(
+        &self,
+        _before: Option<Instant>,
+        _each: &mut (dyn FnMut(OrganisationId, Instant) + Send),
+    ) -> Result<(), WorkError> {
+        Ok(())
+    }
+
+    async fn look(&self, idle: &[OrganisationId], slots: usize) -> Result<Look, WorkError> {
         let mut state = self.state();
         let now = SystemClock.now();
         let due = state.due.unwrap_or(now);
@@ -105,7 +154,8 @@ impl Work for EmptyWork {
                 look.next.insert(*organisation, Some(now + TimeDelta::days(1)));
             } else if look.claims.len() < slots {
                 state.waiting.remove(organisation);
-                look.claims.push(Claim { run: run(*organisation, due), lateness: now - due });
+                let term = term(Shard::of(*organisation));
+                look.claims.push(Claim { run: run(*organisation, due), term, lateness: now - due });
             } else {
                 look.left.push(*organisation);
             }
@@ -113,13 +163,13 @@ impl Work for EmptyWork {
         Ok(look)
     }
 
-    async fn execute(&self, _epoch: Epoch, run: JobRun, _cancel: CancellationToken) -> Verdict {
+    async fn execute(&self, _term: Term, run: JobRun, _cancel: CancellationToken) -> Verdict {
         let lag = SystemClock.now() - run.scheduled_for;
         self.state().lags.push(lag.to_std().unwrap_or_default());
         Verdict::Done
     }
 
-    async fn finish(&self, _epoch: Epoch, _finished: Vec<Finished>) -> Result<(), WorkError> {
+    async fn finish(&self, _finished: Vec<Finished>) -> Result<(), WorkError> {
         Ok(())
     }
 

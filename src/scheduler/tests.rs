@@ -1,5 +1,6 @@
 //! Stories of the scheduler against work that is made up and a clock that is moved by hand.
 
+mod tenure;
 mod work;
 
 use std::collections::{HashMap, HashSet};
@@ -114,7 +115,7 @@ async fn a_run_waits_for_its_time_and_lateness_is_told() {
     scheduler.settled().await;
     story.work.assert_state(run, JobRunState::Succeeded);
     let report = scheduler.report().await;
-    assert_eq!((report.nodes[0].lag_ms_last, report.queued, report.running), (120_000, 0, 0));
+    assert_eq!((report.nodes[0].figures.lag_ms_last, report.queued, report.running), (120_000, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,7 +152,7 @@ async fn organisations_share_the_node_up_to_its_limit() {
     for _ in 0..8 {
         begun.recv().await.unwrap();
     }
-    scheduler.inner.desk.until(|agenda, _| agenda.actors() == 20).await;
+    scheduler.inner.stage.desk.until(|agenda, _| agenda.actors() == 20).await;
     assert_eq!(scheduler.report().await.running, 8);
     gate.add_permits(20);
     scheduler.settled().await;
@@ -275,7 +276,12 @@ async fn cancelling_ends_a_job_that_listens_and_one_that_does_not() {
         story.work.request_cancel(run);
         scheduler.wake(organisation);
     }
-    scheduler.inner.desk.until(|agenda, _| agenda.running() == 1 && agenda.unrecorded() == 0 && !agenda.ticking).await;
+    scheduler
+        .inner
+        .stage
+        .desk
+        .until(|agenda, _| agenda.running() == 1 && agenda.unrecorded() == 0 && !agenda.ticking)
+        .await;
     story.work.assert_state(listening, JobRunState::Cancelled);
     move_time_until_settled(&story, &scheduler, TimeDelta::seconds(5)).await;
     story.work.assert_state(ignoring, JobRunState::Cancelled);
@@ -324,7 +330,7 @@ async fn a_drain_lets_what_ends_in_time_end() {
         let scheduler = scheduler.clone();
         async move { scheduler.drain().await }
     });
-    scheduler.inner.desk.until(|agenda, _| agenda.phase != Phase::Working).await;
+    scheduler.inner.stage.desk.until(|agenda, _| agenda.phase != Phase::Working).await;
     let late = story.work.run(story.work.organisation(), nine());
     scheduler.wake(story.work.of(late).organisation_id);
     assert!(scheduler.report().await.nodes[0].draining);
@@ -351,7 +357,7 @@ async fn a_drain_puts_back_what_does_not_end_in_time() {
         let scheduler = scheduler.clone();
         async move { scheduler.drain().await }
     });
-    scheduler.inner.desk.until(|agenda, _| agenda.phase != Phase::Working).await;
+    scheduler.inner.stage.desk.until(|agenda, _| agenda.phase != Phase::Working).await;
     story.clock.advance(TimeDelta::seconds(20));
     draining.await.unwrap();
     story.work.assert_state(run, JobRunState::Queued);
@@ -387,9 +393,11 @@ async fn a_look_that_fails_is_made_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_whose_lease_was_taken_over_stops() {
     let story = Story::of(done());
-    story.work.state().finish_errors = vec![WorkError::Fenced("epoch 2".into())];
-    let run = story.work.run(story.work.organisation(), nine());
+    let run = story.work.run(story.work.organisation(), nine() + TimeDelta::minutes(1));
     let scheduler = story.start().await;
+    story.work.state().finish_errors = vec![WorkError::Fenced("epoch 2".into())];
+    story.work.state().beat_errors = vec![WorkError::Fenced("epoch 2".into())];
+    story.clock.advance(TimeDelta::minutes(1));
     scheduler.settled().await;
     story.work.assert_state(run, JobRunState::Running);
     assert!(scheduler.report().await.nodes[0].draining);

@@ -288,15 +288,14 @@ pub async fn for_each_waiting(
     shards: &[Shard],
     mut visit: impl FnMut(OrganisationId, Instant),
 ) -> Result<(), StoreError> {
-    let held = row::in_shards(shards);
+    let held = row::held_by_id("organisation_id", shards);
     for (state, time) in
         [(JobRunState::Queued, "scheduled_for"), (JobRunState::Retrying, "COALESCE(next_attempt_at, scheduled_for)")]
     {
         let sql = format!(
-            "SELECT job_run.organisation_id, job_run.id, {time} \
-             FROM job_run JOIN organisation ON organisation.id = job_run.organisation_id \
-             WHERE job_run.state = $1 AND (job_run.organisation_id, job_run.id) > ($2, $3) AND {held} \
-             ORDER BY job_run.organisation_id, job_run.id LIMIT $4"
+            "SELECT organisation_id, id, {time} FROM job_run \
+             WHERE state = $1 AND (organisation_id, id) > ($2, $3) AND {held} \
+             ORDER BY organisation_id, id LIMIT $4"
         );
         let mut last = (Uuid::nil(), Uuid::nil());
         loop {

@@ -194,6 +194,14 @@ pub(super) fn in_shards(shards: &[Shard]) -> String {
     format!("organisation.shard IN ({})", if numbers.is_empty() { "-1".to_owned() } else { numbers.join(", ") })
 }
 
+/// The same of a table that holds an organisation's id in `column`.
+pub(super) fn held_by_id(column: &str, shards: &[Shard]) -> String {
+    if shards.len() == usize::from(SHARDS) {
+        return "TRUE".to_owned();
+    }
+    format!("{column} IN (SELECT organisation.id FROM organisation WHERE {})", in_shards(shards))
+}
+
 /// That the organisation of a row, which `column` holds, is in one of these shards.
 pub(super) fn of_shards<C: ColumnTrait>(column: C, shards: &[Shard]) -> Expr {
     if shards.len() == usize::from(SHARDS) {

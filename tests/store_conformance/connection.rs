@@ -28,8 +28,8 @@ async fn what_was_made_can_be_taken_back(database: &Database) {
     let tx = database.store.begin().await.unwrap();
     migration::Migrator::down(&tx, None).await.unwrap();
     Store::commit(tx).await.unwrap();
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), 22);
-    assert_eq!(database.store.migrate().await.unwrap().len(), 22);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), 23);
+    assert_eq!(database.store.migrate().await.unwrap().len(), 23);
     stored_organisation(database, "Kedai Kopi").await;
 }
 
@@ -85,12 +85,12 @@ async fn a_second_process_finds_what_the_first_wrote(database: &Database) {
 
 async fn two_processes_migrate_at_once(database: Option<Database>) {
     let Some(database) = database else { return };
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), 22);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), 23);
     let second = database.open_again().await;
     let (here, there) = tokio::join!(database.store.migrate(), second.migrate());
     let mut applied = [here.unwrap().len(), there.unwrap().len()];
     applied.sort_unstable();
-    assert_eq!(applied, [0, 22]);
+    assert_eq!(applied, [0, 23]);
 }
 
 #[tokio::test]

@@ -6,11 +6,12 @@ use wabacus::domain::event::{Fact, FactKind, NewEvent};
 use wabacus::domain::hook::{Attempt, Endpoint, EndpointState, TEST};
 use wabacus::domain::id::{AttemptId, EndpointId, OrganisationId};
 use wabacus::domain::page::PageRequest;
+use wabacus::domain::shard::Shard;
 use wabacus::store;
 use wabacus::store::webhook_secret::SealedSecret;
 
 use crate::harness::{Database, stories, write};
-use crate::sample::{hour, now, stored_organisation};
+use crate::sample::{every_shard, hour, now, stored_organisation};
 
 stories! {
     an_endpoint_reads_back_and_is_gone_once_it_is_deleted,
@@ -106,16 +107,25 @@ async fn those_that_are_behind_are_found_in_order(database: &Database) {
     }
     let db = database.store.read();
     let behind = async |of: Option<&[OrganisationId]>, after, limit| {
-        let found = store::hook::behind(db, of, after, limit).await.unwrap();
+        let found = store::hook::behind(db, &every_shard(), of, after, limit).await.unwrap();
         found.into_iter().map(|behind| (behind.id, behind.next_attempt_at)).collect::<Vec<_>>()
     };
     assert_eq!(behind(None, None, 10).await, [(first.id, None), (second.id, None), (foreign.id, Some(hour(5)))]);
     assert_eq!(behind(None, Some(first.id), 1).await, [(second.id, None)]);
     assert_eq!(behind(Some(&[theirs]), None, 10).await, [(foreign.id, Some(hour(5)))]);
     assert!(behind(Some(&[]), None, 10).await.is_empty());
-    let mut organisations: Vec<_> = store::hook::organisations(db).await.unwrap().into_iter().collect();
-    organisations.sort_unstable();
-    assert_eq!(organisations, [ours, theirs]);
+    let of_others: Vec<_> = every_shard().into_iter().filter(|shard| *shard != Shard::of(ours)).collect();
+    let found = store::hook::behind(db, &of_others, None, None, 10).await.unwrap();
+    assert!(found.iter().all(|behind| behind.organisation_id == theirs), "{found:?}");
+    let organisations = async |shards: &[Shard], of: Option<&[OrganisationId]>| {
+        let found = store::hook::organisations(db, shards, of).await.unwrap();
+        let mut found: Vec<_> = found.into_iter().collect();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(organisations(&every_shard(), None).await, [ours, theirs]);
+    assert_eq!(organisations(&every_shard(), Some(&[ours])).await, [ours]);
+    assert_eq!(organisations(&of_others, Some(&[ours])).await, []);
     let pending = async |endpoint: &Endpoint, limit| store::hook::pending(db, endpoint, limit).await.unwrap();
     assert_eq!((pending(&first, 10).await, pending(&second, 10).await, pending(&foreign, 10).await), (2, 1, 0));
     assert_eq!(pending(&first, 1).await, 1);

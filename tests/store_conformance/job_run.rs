@@ -4,11 +4,12 @@ use wabacus::domain::bootstrap::{Bootstrap, Warmed};
 use wabacus::domain::id::{ChannelId, CustomerId, OrganisationId, ScheduleId};
 use wabacus::domain::job::{ChannelOutcome, JobKind, JobRun, JobRunState, JobTrigger, Progress};
 use wabacus::domain::page::PageRequest;
+use wabacus::domain::shard::{Epoch, Shard, Term};
 use wabacus::store;
 use wabacus::store::job_run::Filter;
 
 use crate::harness::{Database, stories, write};
-use crate::sample::{hour, now, organisation, range, run, schedule};
+use crate::sample::{every_shard, hour, now, organisation, range, run, schedule};
 
 stories! {
     a_schedule_runs_once_for_a_time,
@@ -252,8 +253,13 @@ async fn runs_of_an_earlier_epoch_are_found(database: &Database) {
     let new = run(ours, JobRunState::Running, hour(1));
     write!(database, |tx| store::job_run::insert_many(&tx, std::slice::from_ref(&new), 2, now())).unwrap();
     let db = database.store.read();
-    assert_eq!(store::job_run::running_before_epoch(db, 2).await.unwrap(), old[..1]);
-    assert_eq!(store::job_run::running_before_epoch(db, 1).await.unwrap(), []);
+    let left =
+        async |shard, epoch| store::job_run::left_running(db, &[Term { shard, epoch: Epoch(epoch) }]).await.unwrap();
+    let shard = Shard::of(ours);
+    assert_eq!((left(shard, 2).await, left(shard, 1).await), (old[..1].to_vec(), vec![]));
+    assert_eq!(left(shard, 3).await, [old[0].clone(), new]);
+    let other = every_shard().into_iter().find(|other| *other != shard).unwrap();
+    assert_eq!(left(other, 3).await, [], "another shard's are another's to put back");
 }
 
 async fn every_waiting_run_is_visited(database: &Database) {
@@ -270,7 +276,7 @@ async fn every_waiting_run_is_visited(database: &Database) {
     insert(database, &runs).await;
     let mut visited = Vec::new();
     let visit = |organisation, at| visited.push((organisation, at));
-    store::job_run::for_each_waiting(database.store.read(), visit).await.unwrap();
+    store::job_run::for_each_waiting(database.store.read(), &every_shard(), visit).await.unwrap();
     visited.sort_unstable_by_key(|(_, at)| *at);
     assert_eq!(visited, [(ours, hour(2)), (theirs, hour(3)), (ours, hour(9))]);
 }

@@ -28,6 +28,7 @@ mod lease;
 mod ledger;
 mod message;
 mod metric;
+mod node;
 mod organisation;
 mod plan;
 mod rollup;

@@ -3,11 +3,12 @@
 use wabacus::domain::job::JobKind;
 use wabacus::domain::organisation::Organisation;
 use wabacus::domain::page::{Page, PageRequest};
+use wabacus::domain::shard::Shard;
 use wabacus::store::organisation::{Filter, Order, Place};
 use wabacus::store::{self, StoreError};
 
 use crate::harness::{Database, stories, write};
-use crate::sample::{hour, now, organisation, schedule, stored_organisation, zone};
+use crate::sample::{every_shard, hour, now, organisation, schedule, stored_organisation, zone};
 
 stories! {
     an_organisation_reads_back_and_can_be_changed,
@@ -15,6 +16,7 @@ stories! {
     pages_tile_every_order_in_both_directions,
     a_search_takes_wildcards_literally_and_case_lightly,
     organisations_that_never_had_a_schedule_are_found,
+    organisations_are_visited_by_their_shards,
 }
 
 async fn an_organisation_reads_back_and_can_be_changed(database: &Database) {
@@ -141,7 +143,34 @@ async fn organisations_that_never_had_a_schedule_are_found(database: &Database) 
     write!(database, |tx| store::schedule::insert_many(&tx, &schedules, now())).unwrap();
     write!(database, |tx| store::schedule::remove(&tx, removed.id, JobKind::DailyUsage, now())).unwrap();
     let db = database.store.read();
-    let found = store::organisation::without_schedule(db, JobKind::DailyUsage, 10).await.unwrap();
-    assert_eq!(found, [without.clone(), other_kind]);
-    assert_eq!(store::organisation::without_schedule(db, JobKind::DailyUsage, 1).await.unwrap(), [without]);
+    let found = store::organisation::without_schedule(db, &every_shard(), JobKind::DailyUsage, 10).await.unwrap();
+    assert_eq!(found, [without.clone(), other_kind.clone()]);
+    let shard = [Shard::of(other_kind.id)];
+    let found = store::organisation::without_schedule(db, &shard, JobKind::DailyUsage, 10).await.unwrap();
+    assert!(found.contains(&other_kind) && found.iter().all(|found| Shard::of(found.id) == shard[0]), "{found:?}");
+    assert_eq!(
+        store::organisation::without_schedule(db, &every_shard(), JobKind::DailyUsage, 1).await.unwrap(),
+        [without]
+    );
+}
+
+async fn organisations_are_visited_by_their_shards(database: &Database) {
+    let mut all = Vec::new();
+    for number in 0..20 {
+        all.push(stored_organisation(database, &format!("organisation {number}")).await);
+    }
+    let mut inactive = organisation("inactive");
+    inactive.active = false;
+    write!(database, |tx| store::organisation::insert(&tx, &inactive, now())).unwrap();
+    all.sort_unstable_by_key(|organisation| (Shard::of(organisation.id), organisation.id));
+    let db = database.store.read();
+    let page = async |shards: &[Shard], after, limit| {
+        store::organisation::active_of_shards(db, shards, after, limit).await.unwrap()
+    };
+    assert_eq!(page(&every_shard(), None, 100).await, all);
+    assert_eq!(page(&every_shard(), Some(all[4].id), 3).await, all[5..8]);
+    let shard = Shard::of(all[7].id);
+    let of_one: Vec<_> = all.iter().filter(|organisation| Shard::of(organisation.id) == shard).cloned().collect();
+    assert_eq!(page(&[shard], None, 100).await, of_one);
+    assert_eq!(page(&[], None, 100).await, []);
 }

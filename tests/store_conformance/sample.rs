@@ -13,6 +13,7 @@ use wabacus::domain::money::{Currency, Fees, Money};
 use wabacus::domain::organisation::Organisation;
 use wabacus::domain::period::{DateRange, Month, Zone};
 use wabacus::domain::schedule::Cron;
+use wabacus::domain::shard::Shard;
 use wabacus::domain::token::{Token, TokenScope};
 use wabacus::store;
 
@@ -46,6 +47,10 @@ pub(crate) fn zone(name: &str) -> Zone {
 pub(crate) fn fees(nanos: i64) -> Fees {
     let currency = Currency::from_code("USD").expect("a currency");
     Fees { amount: Money::from_nanos(nanos), currency }
+}
+
+pub(crate) fn every_shard() -> Vec<Shard> {
+    Shard::all().collect()
 }
 
 pub(crate) fn organisation(name: &str) -> Organisation {

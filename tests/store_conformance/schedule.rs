@@ -6,7 +6,7 @@ use wabacus::domain::schedule::Cron;
 use wabacus::store;
 
 use crate::harness::{Database, stories, write};
-use crate::sample::{hour, now, schedule, stored_organisation, zone};
+use crate::sample::{every_shard, hour, now, schedule, stored_organisation, zone};
 
 stories! {
     a_schedule_is_one_of_its_kind,
@@ -133,12 +133,12 @@ async fn every_live_schedule_of_an_active_organisation_is_visited(database: &Dat
     write!(database, |tx| store::schedule::remove(&tx, ours, JobKind::Backfill, now())).unwrap();
     let mut visited = Vec::new();
     let visit = |organisation, kind, next| visited.push((organisation, kind, next));
-    store::schedule::for_each_next(database.store.read(), None, visit).await.unwrap();
+    store::schedule::for_each_next(database.store.read(), &every_shard(), None, visit).await.unwrap();
     assert_eq!(visited, [(ours, JobKind::DailyUsage, hour(1)), (ours, JobKind::Retention, hour(2))]);
 
     let mut soon = Vec::new();
     let visit = |_, kind, _| soon.push(kind);
-    store::schedule::for_each_next(database.store.read(), Some(hour(1)), visit).await.unwrap();
+    store::schedule::for_each_next(database.store.read(), &every_shard(), Some(hour(1)), visit).await.unwrap();
     assert_eq!(soon, [JobKind::DailyUsage]);
 }
 

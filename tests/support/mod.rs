@@ -109,6 +109,8 @@ impl Setup {
             ("GRAPH_PER_HOUR".to_owned(), "100000".to_owned()),
             ("BSP_PER_SECOND".to_owned(), "10000".to_owned()),
             ("HERD_WINDOW_SECONDS".to_owned(), "0".to_owned()),
+            // By real time: what a server that was killed held is another's soon after.
+            ("LEASE_TTL_SECONDS".to_owned(), "2".to_owned()),
             ("BSP_TIMEOUT_SECONDS".to_owned(), "2".to_owned()),
             ("CATALOG_API_BASE".to_owned(), sim.catalog().url().to_string()),
             ("CATALOG_API_KEY".to_owned(), sim.catalog().key().to_owned()),

@@ -127,6 +127,7 @@ pub fn settings(database: &str, gupshup: &str, interakt: &str) -> BTreeMap<Strin
         ("GRAPH_PER_HOUR", "100000"),
         ("BSP_PER_SECOND", "10000"),
         ("BSP_TIMEOUT_SECONDS", "600"),
+        ("LEASE_TTL_SECONDS", "2"),
         ("LOG_FORMAT", "json"),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()

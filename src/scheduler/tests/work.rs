@@ -1,21 +1,26 @@
 //! Work that is made up: what the services would keep in the database, and what they would say and do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::attempt::{self, Verdict};
 use crate::domain::clock::{Clock, Instant, ManualClock};
 use crate::domain::id::{JobRunId, OrganisationId};
 use crate::domain::job::{JobKind, JobRun, JobRunState, JobTrigger, RetryPolicy};
+use crate::domain::node::{Node, NodeId};
+use crate::domain::shard::{Epoch, Shard, Term};
 use crate::scheduler::{Work, WorkError};
-use crate::service::dispatch::{Claim, Epoch, Finished, Look};
+use crate::service::dispatch::{Beat, Call, Claim, Finished, Look, Standing};
 
 pub(super) type Job = Arc<dyn Fn(JobRun, CancellationToken) -> BoxFuture<'static, Verdict> + Send + Sync>;
 
@@ -29,6 +34,9 @@ pub(super) fn done() -> Job {
 
 /// What the services would keep in the database, and what they would say and do.
 pub(super) struct FakeWork {
+    node: NodeId,
+    /// How long its leases last; `None`: it is alone.
+    pub(super) lasts: Option<Duration>,
     pub(super) clock: ManualClock,
     pub(super) job: Job,
     pub(super) state: Mutex<FakeState>,
@@ -50,6 +58,20 @@ pub(super) struct FakeState {
     pub(super) alarms: Vec<(OrganisationId, u32)>,
     pub(super) let_go: Vec<OrganisationId>,
     pub(super) released: Vec<JobRunId>,
+    /// What the next beats answer, in their order; after them, nothing changes.
+    pub(super) beats: VecDeque<Beat>,
+    pub(super) beat_errors: Vec<WorkError>,
+    /// What was told with each beat.
+    pub(super) standings: Vec<Standing>,
+    pub(super) rescued: Vec<Term>,
+    pub(super) given_up: Vec<Shard>,
+    pub(super) stepped_down: u32,
+    pub(super) has_left: bool,
+    pub(super) others: Vec<Node>,
+}
+
+pub(super) fn term(shard: Shard, epoch: i64) -> Term {
+    Term { shard, epoch: Epoch(epoch) }
 }
 
 impl Debug for FakeWork {
@@ -70,10 +92,24 @@ impl Drop for Executing<'_> {
 
 impl FakeWork {
     pub(super) fn new(clock: &ManualClock, job: Job) -> Arc<Self> {
+        Self::that_holds(clock, job, None, Shard::all())
+    }
+
+    /// Work of which a node has a share.
+    pub(super) fn that_holds(
+        clock: &ManualClock,
+        job: Job,
+        lasts: Option<Duration>,
+        shards: impl Iterator<Item = Shard>,
+    ) -> Arc<Self> {
+        let won = shards.map(|shard| term(shard, 1)).collect();
+        let beats = VecDeque::from([Beat { won, ..Beat::default() }]);
         Arc::new(Self {
+            node: NodeId::generate(clock.now()),
+            lasts,
             clock: clock.clone(),
             job,
-            state: Mutex::default(),
+            state: Mutex::new(FakeState { beats, ..FakeState::default() }),
             executing: AtomicUsize::new(0),
             executing_max: AtomicUsize::new(0),
         })
@@ -152,13 +188,77 @@ pub(super) fn due(run: &JobRun) -> Option<Instant> {
 
 #[async_trait]
 impl Work for FakeWork {
-    async fn start(&self, _node: &str) -> Result<Epoch, WorkError> {
-        Ok(Epoch(1))
+    fn node(&self) -> NodeId {
+        self.node
     }
 
-    async fn organisations(&self, each: &mut (dyn FnMut(OrganisationId) + Send)) -> Result<(), WorkError> {
-        self.state().organisations.iter().copied().for_each(each);
+    fn lasts(&self) -> Option<Duration> {
+        self.lasts
+    }
+
+    async fn beat(&self, standing: &Standing) -> Result<Beat, WorkError> {
+        let mut state = self.state();
+        state.standings.push(standing.clone());
+        if let Some(error) = state.beat_errors.pop() {
+            return Err(error);
+        }
+        Ok(state.beats.pop_front().unwrap_or_default())
+    }
+
+    async fn glance(&self) -> Result<bool, WorkError> {
+        Ok(!self.state().beats.is_empty())
+    }
+
+    async fn rescue(&self, terms: &[Term]) -> Result<(), WorkError> {
+        let mut state = self.state();
+        state.rescued.extend(terms);
+        for run in state.runs.values_mut().filter(|run| run.state == JobRunState::Running) {
+            if terms.iter().any(|term| term.shard == Shard::of(run.organisation_id)) {
+                run.state = JobRunState::Queued;
+                run.attempt -= 1;
+            }
+        }
         Ok(())
+    }
+
+    async fn learn(
+        &self,
+        terms: &[Term],
+        each: &mut (dyn FnMut(OrganisationId, Option<Instant>) + Send),
+    ) -> Result<(), WorkError> {
+        let state = self.state();
+        let is_ours = |organisation: &OrganisationId| terms.iter().any(|term| term.shard == Shard::of(*organisation));
+        for organisation in state.organisations.iter().copied().filter(is_ours) {
+            let theirs = state.runs.values().filter(|run| run.organisation_id == organisation);
+            each(organisation, theirs.filter_map(due).min());
+        }
+        Ok(())
+    }
+
+    async fn release(&self, shards: &[Shard]) -> Result<(), WorkError> {
+        self.state().given_up.extend(shards);
+        Ok(())
+    }
+
+    fn step_down(&self) {
+        self.state().stepped_down += 1;
+    }
+
+    async fn leave(&self) -> Result<(), WorkError> {
+        self.state().has_left = true;
+        Ok(())
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>, WorkError> {
+        Ok(self.state().others.clone())
+    }
+
+    async fn owner_of(&self, _organisation: OrganisationId) -> Result<Option<NodeId>, WorkError> {
+        Ok(Some(self.node))
+    }
+
+    fn calls(&self) -> BoxStream<'static, Call> {
+        futures::stream::pending().boxed()
     }
 
     async fn for_each_due(
@@ -174,7 +274,7 @@ impl Work for FakeWork {
         Ok(())
     }
 
-    async fn look(&self, _epoch: Epoch, idle: &[OrganisationId], slots: usize) -> Result<Look, WorkError> {
+    async fn look(&self, idle: &[OrganisationId], slots: usize) -> Result<Look, WorkError> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some(error) = state.look_errors.pop() {
@@ -195,13 +295,14 @@ impl Work for FakeWork {
             } else {
                 run.state = JobRunState::Running;
                 run.attempt += 1;
-                look.claims.push(Claim { run: run.clone(), lateness: now - at });
+                let term = term(Shard::of(organisation), 1);
+                look.claims.push(Claim { run: run.clone(), term, lateness: now - at });
             }
         }
         Ok(look)
     }
 
-    async fn execute(&self, _epoch: Epoch, run: JobRun, cancel: CancellationToken) -> Verdict {
+    async fn execute(&self, _term: Term, run: JobRun, cancel: CancellationToken) -> Verdict {
         {
             let mut state = self.state();
             *state.executions.entry(run.id).or_default() += 1;
@@ -214,12 +315,12 @@ impl Work for FakeWork {
         (self.job)(run, cancel).await
     }
 
-    async fn finish(&self, _epoch: Epoch, finished: Vec<Finished>) -> Result<(), WorkError> {
+    async fn finish(&self, finished: Vec<Finished>) -> Result<(), WorkError> {
         let mut state = self.state();
         if let Some(error) = state.finish_errors.pop() {
             return Err(error);
         }
-        for Finished { run, verdict } in finished {
+        for Finished { run, verdict, .. } in finished {
             if verdict == Verdict::Released {
                 state.released.push(run.id);
             }

@@ -23,7 +23,7 @@ pub use many::ManyNodes;
 pub use one::OneNode;
 
 /// What a node says of itself with each beat.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     pub name: String,
     pub started_at: Instant,
