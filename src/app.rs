@@ -9,12 +9,13 @@ use async_graphql::Data;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use crate::bsp::{self, Bsps};
-use crate::bus::LocalBus;
-use crate::cache::{Cache, LocalCache};
+use crate::bsp::{self, Bsps, Share};
+use crate::bus::{Bus, LocalBus, PollingBus, RedisBus};
+use crate::cache::{Cache, LocalCache, RedisCache};
 use crate::catalog::{self, Catalog, HttpCatalog};
 use crate::config::Config;
 use crate::domain::clock::{SharedClock, SystemClock};
+use crate::domain::input::BadInput;
 use crate::domain::node::{LiveNodes, NodeId};
 use crate::domain::snapshot::SnapshotType;
 use crate::graphql::{self, Schema};
@@ -23,6 +24,7 @@ use crate::http::auth::{AuthFault, Authenticate};
 pub use crate::http::health::RenderMetrics;
 use crate::http::health::{Part, Readiness};
 use crate::http::server;
+use crate::remote::{self, Remote};
 use crate::scheduler::{Courier, Faults, NoFaults, Scheduler, SchedulerError, Work};
 use crate::service::access::{AccessService, Caller};
 use crate::service::dispatch::DispatchService;
@@ -41,7 +43,10 @@ use crate::store::{Store, StoreError};
 pub struct Wiring {
     pub clock: SharedClock,
     pub faults: Arc<dyn Faults>,
-    pub cache: Arc<dyn Cache>,
+    /// `None`: the one that the settings ask for.
+    pub cache: Option<Arc<dyn Cache>>,
+    /// How many nodes live: told by whoever keeps the leases.
+    pub live: LiveNodes,
     /// Renders `/metrics`.
     pub metrics: RenderMetrics,
 }
@@ -51,7 +56,8 @@ impl Default for Wiring {
         Self {
             clock: Arc::new(SystemClock),
             faults: Arc::new(NoFaults),
-            cache: Arc::new(LocalCache::default()),
+            cache: None,
+            live: LiveNodes::default(),
             metrics: Arc::new(String::new),
         }
     }
@@ -74,6 +80,8 @@ pub enum AppError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    #[error("Redis cannot be used")]
+    Redis(#[from] BadInput),
     #[error("the BSP clients cannot be made")]
     Bsp(#[from] bsp::BuildError),
     #[error("the catalogue's client cannot be made")]
@@ -96,6 +104,7 @@ struct Foundation {
     catalog: catalog::Options,
     catalog_options: CatalogOptions,
     lease_ttl: Duration,
+    redis: Option<remote::Options>,
 }
 
 impl Foundation {
@@ -112,6 +121,7 @@ impl Foundation {
             catalog: config.catalog.clone(),
             catalog_options: config.catalog_options.clone(),
             lease_ttl: config.lease_ttl,
+            redis: config.redis.clone(),
         }
     }
 }
@@ -139,7 +149,7 @@ impl App {
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
         let foundation = Foundation::of(&config, keys);
-        let core = core(store.clone(), foundation, &wiring.clock, wiring.cache)?;
+        let core = core(store.clone(), foundation, &wiring.clock, &wiring.live, wiring.cache)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention, config.bootstrap));
         let dispatch: Arc<dyn Work> = Arc::new(DispatchService::new(Arc::clone(&core), Arc::clone(&jobs)));
         let limited = Arc::clone(&core);
@@ -225,23 +235,36 @@ pub async fn open_access(mut config: Config) -> Result<AccessService, AppError> 
     let keys = config.keys.take().unwrap_or_else(MasterKeys::ephemeral);
     let foundation = Foundation::of(&config, keys);
     let clock: SharedClock = Arc::new(SystemClock);
-    Ok(AccessService::new(core(store, foundation, &clock, Arc::new(LocalCache::default()))?))
+    Ok(AccessService::new(core(store, foundation, &clock, &LiveNodes::default(), None)?))
 }
 
 fn core(
     store: Store,
     foundation: Foundation,
     clock: &SharedClock,
-    cache: Arc<dyn Cache>,
+    live: &LiveNodes,
+    cache: Option<Arc<dyn Cache>>,
 ) -> Result<Arc<Core>, AppError> {
+    let remote = foundation.redis.as_ref().map(Remote::new).transpose()?;
+    let cache = cache.unwrap_or_else(|| match &remote {
+        Some(remote) => Arc::new(RedisCache::new(remote.clone())),
+        None => Arc::new(LocalCache::default()),
+    });
+    let bus: Arc<dyn Bus> = match &remote {
+        Some(remote) => Arc::new(RedisBus::new(remote.clone(), live.clone())),
+        // Whoever hears nothing of the others looks for themselves.
+        None if store.backend() == "postgres" => Arc::new(PollingBus::new(live.clone())),
+        None => Arc::new(LocalBus::default()),
+    };
+    let share = Share { remote, live: live.clone() };
     let catalog = HttpCatalog::new(&foundation.catalog)?;
-    let lease = lease(&store, foundation.lease_ttl, NodeId::generate(clock.now()), LiveNodes::default());
+    let lease = lease(&store, foundation.lease_ttl, NodeId::generate(clock.now()), live.clone());
     Ok(Core::new(CoreParts {
         store,
         clock: Arc::clone(clock),
-        bus: Arc::new(LocalBus::default()),
+        bus,
         cache,
-        bsps: Bsps::new(foundation.bsp, Arc::clone(clock))?,
+        bsps: Bsps::sharing(foundation.bsp, Arc::clone(clock), share)?,
         hooks: Hooks::new(foundation.hook),
         keys: foundation.keys,
         scheduling: foundation.scheduling,

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use crate::domain::job::RetryPolicy;
 use crate::service::job::{BootstrapOptions, RetentionOptions};
 use crate::service::{CatalogOptions, InvoicingOptions, LedgerOptions, MasterKeys, SchedulingOptions, WebhookOptions};
-use crate::{bsp, catalog, graphql, hook, http, scheduler, store, telemetry};
+use crate::{bsp, catalog, graphql, hook, http, remote, scheduler, store, telemetry};
 
 use accept::{days_or_keep, http_url, name_or_host, nonzero, not_empty, number, seconds, switch};
 pub use listing::listing;
@@ -27,6 +27,8 @@ use reader::{Reader, Setting, Shown};
 #[derive(Debug)]
 pub struct Config {
     pub store: store::Options,
+    /// `None`: cache and bus are in this process.
+    pub redis: Option<remote::Options>,
     pub http: http::server::Options,
     pub graphql: graphql::Options,
     pub bsp: bsp::Options,
@@ -82,6 +84,7 @@ impl Config {
         let mut reader = Reader::new(environment, file);
         let mut config = Self {
             store: store_options(&mut reader),
+            redis: redis_options(&mut reader),
             http: http_options(&mut reader),
             graphql: graphql_options(&mut reader),
             bsp: bsp_options(&mut reader),
@@ -103,12 +106,6 @@ impl Config {
             listed: Vec::new(),
             misspelt: Vec::new(),
         };
-        reader.chapter("Redis");
-        let redis = address("REDIS_URL", "", "not used yet: cache and bus are in this process");
-        reader.take(redis, |text| match text {
-            "" => Ok(()),
-            _ => Err("expected nothing: this version keeps cache and bus in its own process".to_owned()),
-        });
         config.http.introspection = config.graphql.introspection;
         config.misspelt = reader.misspelt();
         config.listed = reader.finish().map_err(ConfigError::Bad)?;
@@ -161,6 +158,19 @@ fn store_options(reader: &mut Reader) -> store::Options {
         readers_max: reader.take(readers, number(1..=500)),
         durable: reader.take(durable, switch),
     }
+}
+
+fn redis_options(reader: &mut Reader) -> Option<remote::Options> {
+    reader.chapter("Redis");
+    let url =
+        address("REDIS_URL", "", "what nodes share beside the database: redis://... or rediss://...; empty: nothing");
+    let prefix = setting("REDIS_PREFIX", "wabacus:", "what every key and channel in Redis begins with");
+    let valid = |url: &str, prefix: &str| {
+        let options = remote::Options { url: SecretString::from(url), prefix: prefix.to_owned() };
+        options.validate().map(|()| options).map_err(|bad| bad.accepted)
+    };
+    let prefix = reader.take(prefix, |text| valid("redis://localhost", text).map(|options| options.prefix));
+    reader.take(url, |text| if text.is_empty() { Ok(None) } else { valid(text, &prefix).map(Some) })
 }
 
 fn http_options(reader: &mut Reader) -> http::server::Options {
@@ -230,8 +240,10 @@ fn bsp_options(reader: &mut Reader) -> bsp::Options {
             .take(setting("GUPSHUP_PER_MINUTE", "10", "usage requests for one Gupshup app"), nonzero(1..=10_000)),
         graph_per_hour: reader
             .take(setting("GRAPH_PER_HOUR", "200", "requests for one WhatsApp Business Account"), nonzero(1..=100_000)),
-        bsp_per_second: reader
-            .take(setting("BSP_PER_SECOND", "20", "requests to one BSP, all accounts together"), nonzero(1..=10_000)),
+        bsp_per_second: reader.take(
+            setting("BSP_PER_SECOND", "20", "requests to one BSP, all accounts and nodes together"),
+            nonzero(1..=10_000),
+        ),
         ..defaults
     }
 }

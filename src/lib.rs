@@ -6,6 +6,9 @@
 /// Pure rules: ids, money, periods, the clock, cron, usage. No I/O.
 pub mod domain;
 
+/// The way to Redis: one connection, and whether it answers.
+pub mod remote;
+
 /// SeaORM: rows in and out of the database. The only room that knows `entity`.
 pub mod store;
 /// Outbound HTTP to the Business Service Providers, under limits.

@@ -86,6 +86,11 @@ pub fn install_recorder() -> Result<PrometheusHandle, Error> {
     metrics::describe_counter!("wabacus_http_requests_total", "Requests answered, by method, route and status");
     metrics::describe_histogram!("wabacus_http_request_duration_seconds", "Time until the answer began, by route");
     metrics::describe_counter!("wabacus_sql_statements_total", "Statements that were sent to the database");
+    metrics::describe_gauge!("wabacus_redis_up", "Whether Redis answers: 1 or 0; nothing where none is set");
+    metrics::describe_counter!(
+        "wabacus_redis_failures_total",
+        "Questions that Redis did not answer, answered too late, or refused"
+    );
     metrics::describe_counter!("wabacus_webhook_updates_total", "What BSPs told by webhook, by source and outcome");
     metrics::describe_gauge!("wabacus_websocket_connections", "WebSocket connections that are open");
     Ok(handle)

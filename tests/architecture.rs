@@ -23,12 +23,14 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("telemetry", &[]),
     ("shutdown", &[]),
+    ("remote", &["domain"]),
     ("store", &["domain"]),
-    ("bsp", &["domain"]),
+    // Limits that nodes share are kept in Redis.
+    ("bsp", &["domain", "remote"]),
     ("catalog", &["domain"]),
     ("hook", &["domain"]),
-    ("cache", &["domain"]),
-    ("bus", &["domain"]),
+    ("cache", &["domain", "remote"]),
+    ("bus", &["domain", "remote"]),
     ("service", &["domain", "store", "bsp", "catalog", "hook", "cache", "bus"]),
     ("scheduler", &["domain", "service"]),
     // The bus beside the services: a resolver of a subscription listens to it.
@@ -39,6 +41,7 @@ const DIRECTION: [(&str, &[&str]); 20] = [
         "config",
         &[
             "domain",
+            "remote",
             "store",
             "bsp",
             "catalog",
@@ -62,8 +65,9 @@ const DIRECTION: [(&str, &[&str]); 20] = [
     ("", &[]),
 ];
 
-const EVERY_ROOM_BUT_APP: [&str; 15] = [
+const EVERY_ROOM_BUT_APP: [&str; 16] = [
     "domain",
+    "remote",
     "telemetry",
     "shutdown",
     "store",

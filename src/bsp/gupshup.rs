@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::error::{BspError, Complaint};
 use super::http::{Scheme, Transport, no_token};
-use super::limiter::{LimiterState, Rates};
+use super::limiter::{LimiterState, Rates, Share};
 use super::{Account, Bsp, Options};
 use crate::domain::account_usage::{ReceivedPayload, UsageReport};
 use crate::domain::channel::BspKind;
@@ -26,7 +26,7 @@ pub(super) struct Gupshup {
 }
 
 impl Gupshup {
-    pub(super) fn new(options: &Options, clock: SharedClock) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(options: &Options, clock: SharedClock, share: Share) -> Result<Self, reqwest::Error> {
         let rates = Rates {
             account_max: options.gupshup_per_minute,
             window: Duration::from_secs(60),
@@ -34,7 +34,7 @@ impl Gupshup {
             concurrent_max: options.concurrent_max,
         };
         let base = options.gupshup_url.clone();
-        Ok(Self { transport: Transport::new(BspKind::Gupshup, base, options, rates, clock)? })
+        Ok(Self { transport: Transport::new(BspKind::Gupshup, base, options, rates, clock, share)? })
     }
 
     pub(super) fn limiter_states(&self) -> Vec<LimiterState> {

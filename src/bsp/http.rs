@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use url::{Host, Url};
 
 use super::error::{Action, Advice, BspError, Complaint, StopReason, name, quote, readable, without_token};
-use super::limiter::{Limiter, LimiterState, Rates};
+use super::limiter::{Limiter, LimiterState, Rates, Share};
 use super::{Options, number};
 use crate::domain::attempt;
 use crate::domain::channel::BspKind;
@@ -65,6 +65,7 @@ impl Transport {
         options: &Options,
         rates: Rates,
         clock: SharedClock,
+        share: Share,
     ) -> Result<Self, reqwest::Error> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Whoever installs one first wins; any will do here.
@@ -86,7 +87,7 @@ impl Transport {
         if is_loopback(&base) {
             builder = builder.no_proxy();
         }
-        let limiter = Limiter::new(bsp, rates, clock.clone());
+        let limiter = Limiter::new(bsp, rates, clock.clone(), share);
         Ok(Self { bsp, client: builder.build()?, base, limiter, body_bytes_max: options.body_bytes_max, clock })
     }
 

@@ -17,7 +17,7 @@ use self::answer::{Facts, Reading};
 use self::question::Field;
 use super::error::{Advice, BspError, Complaint, StopReason, name, quote};
 use super::http::{Scheme, Transport, no_token};
-use super::limiter::{LimiterState, Rates};
+use super::limiter::{LimiterState, Rates, Share};
 use super::{Account, Bsp, Options};
 use crate::domain::account_usage::{DayUsage, ReceivedPayload, UsageReport};
 use crate::domain::channel::BspKind;
@@ -78,7 +78,7 @@ enum Outcome {
 }
 
 impl Interakt {
-    pub(super) fn new(options: Options, clock: SharedClock) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(options: Options, clock: SharedClock, share: Share) -> Result<Self, reqwest::Error> {
         let rates = Rates {
             account_max: options.graph_per_hour,
             window: Duration::from_secs(60 * 60),
@@ -86,7 +86,7 @@ impl Interakt {
             concurrent_max: options.concurrent_max,
         };
         let base = options.interakt_url.clone();
-        let transport = Transport::new(BspKind::Interakt, base, &options, rates, clock.clone())?;
+        let transport = Transport::new(BspKind::Interakt, base, &options, rates, clock.clone(), share)?;
         let known = Cache::new(FACTS_COUNT_MAX);
         Ok(Self { transport, token: options.interakt_token, pages_max: options.pages_max, known, clock })
     }

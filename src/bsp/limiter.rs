@@ -1,5 +1,7 @@
 //! Who may ask a BSP when: rates per account and per BSP, a number of requests under way, and gates that the BSP's answers close.
 
+mod together;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +16,8 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use self::together::Share;
+use self::together::{Together, Wait};
 use super::error::{Advice, Complaint, name};
 use crate::domain::channel::BspKind;
 use crate::domain::clock::{Instant, SharedClock};
@@ -38,7 +42,7 @@ pub(super) struct Rates {
     /// The vendor's limit: so many requests of one account within `window`.
     pub(super) account_max: NonZeroU32,
     pub(super) window: Duration,
-    /// Ours: requests per second of all accounts together.
+    /// Ours: requests per second of all accounts together, over all nodes.
     pub(super) per_second: NonZeroU32,
     /// Ours: requests under way.
     pub(super) concurrent_max: NonZeroU32,
@@ -127,14 +131,14 @@ impl Entry {
     }
 }
 
-/// The limits of one BSP for this process.
+/// The limits of one BSP: an account's for this process, which owns it, and one over all accounts and nodes.
 #[derive(Debug)]
 pub(super) struct Limiter {
     bsp: BspKind,
     clock: SharedClock,
     rates: Rates,
     accounts: Mutex<Accounts>,
-    process_rate: Rate,
+    together: Together,
     process_slots: Arc<Semaphore>,
     process_waiting: AtomicU32,
 }
@@ -169,15 +173,13 @@ impl Drop for Waiting<'_> {
 }
 
 impl Limiter {
-    pub(super) fn new(bsp: BspKind, rates: Rates, clock: SharedClock) -> Self {
-        // The second's requests may come at once: the vendors' limits are per minute and hour, this one only evens out load.
-        let per_second = Quota::per_second(rates.per_second);
+    pub(super) fn new(bsp: BspKind, rates: Rates, clock: SharedClock, share: Share) -> Self {
         let slots = usize::try_from(rates.concurrent_max.get()).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             bsp,
             rates,
             accounts: Mutex::default(),
-            process_rate: RateLimiter::direct_with_clock(per_second, GovernedClock(clock.clone())),
+            together: Together::new(bsp, rates.per_second, clock.clone(), share),
             process_slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
             process_waiting: AtomicU32::new(0),
             clock,
@@ -197,27 +199,59 @@ impl Limiter {
         let slots = self.process_slots.clone();
         let slot = slots.acquire_owned().await.expect("the semaphore of a BSP is never closed");
         // Waiting for a slot does not use up patience: requests under way end by their own time-outs.
-        let patience_ends = self.clock.now() + PATIENCE;
-        self.pass(&self.process_rate, &entry, account, patience_ends).await?;
+        self.pass_together(&entry, account).await?;
         Ok(Turn { _slot: slot })
     }
 
     /// Waits for `rate`, and looks at the account's gate before and after.
     async fn pass(&self, rate: &Rate, entry: &Entry, account: &str, patience_ends: Instant) -> Result<(), Complaint> {
         loop {
-            if let Some((until, reason)) = entry.closed(self.clock.now()) {
-                let message = format!("{} is not asked for {account} before {until}: {reason}", name(self.bsp));
-                return Err(Complaint::new(Advice::WaitUntil(until), message));
-            }
+            self.refuse_closed(entry, account)?;
             let Some(turn) = next_turn(rate, &self.clock) else {
                 return Ok(());
             };
-            if turn > patience_ends {
-                let message = format!("the limit for {account} at {} leaves no request before {turn}", name(self.bsp));
-                return Err(Complaint::new(Advice::WaitUntil(turn), message));
-            }
-            self.clock.wait(turn).await;
+            self.wait(turn, account, patience_ends).await?;
         }
+    }
+
+    /// Waits for the rate of all accounts and nodes, and looks at the account's gate before and after.
+    async fn pass_together(&self, entry: &Entry, account: &str) -> Result<(), Complaint> {
+        let patience_ends = self.clock.now() + PATIENCE;
+        let mut patience = PATIENCE;
+        loop {
+            self.refuse_closed(entry, account)?;
+            match self.together.take_a_turn().await {
+                None => return Ok(()),
+                Some(Wait::Until(turn)) => self.wait(turn, account, patience_ends).await?,
+                Some(Wait::For(wait)) => {
+                    let whole = TimeDelta::from_std(wait).unwrap_or(WAIT_MAX);
+                    patience -= whole;
+                    if patience < TimeDelta::zero() {
+                        return Err(self.too_late(account, self.clock.now() + whole));
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    fn refuse_closed(&self, entry: &Entry, account: &str) -> Result<(), Complaint> {
+        let Some((until, reason)) = entry.closed(self.clock.now()) else { return Ok(()) };
+        let message = format!("{} is not asked for {account} before {until}: {reason}", name(self.bsp));
+        Err(Complaint::new(Advice::WaitUntil(until), message))
+    }
+
+    async fn wait(&self, turn: Instant, account: &str, patience_ends: Instant) -> Result<(), Complaint> {
+        if turn > patience_ends {
+            return Err(self.too_late(account, turn));
+        }
+        self.clock.wait(turn).await;
+        Ok(())
+    }
+
+    fn too_late(&self, account: &str, turn: Instant) -> Complaint {
+        let message = format!("the limit for {account} at {} leaves no request before {turn}", name(self.bsp));
+        Complaint::new(Advice::WaitUntil(turn), message)
     }
 
     /// Closes the gate of `account` for as long as the BSP said, or else for a time that grows with each repetition. A gate
@@ -328,7 +362,7 @@ mod tests {
             per_second: number(per_second),
             concurrent_max: number(concurrent_max),
         };
-        (Arc::new(Limiter::new(BspKind::Gupshup, rates, Arc::new(clock.clone()))), clock)
+        (Arc::new(Limiter::new(BspKind::Gupshup, rates, Arc::new(clock.clone()), Share::default())), clock)
     }
 
     /// Sends whenever it is allowed to, for `seconds`, and says when it was.
@@ -380,7 +414,7 @@ mod tests {
         let clock = ManualClock::at(start());
         let rates =
             Rates { account_max: number(1), window: MINUTE * 60, per_second: number(10), concurrent_max: number(1) };
-        let limiter = Limiter::new(BspKind::Interakt, rates, Arc::new(clock.clone()));
+        let limiter = Limiter::new(BspKind::Interakt, rates, Arc::new(clock.clone()), Share::default());
         drop(limiter.turn("waba").await.unwrap());
         let Advice::WaitUntil(until) = limiter.turn("waba").await.unwrap_err().advice else { panic!("no wait") };
         assert!(until >= start() + TimeDelta::hours(1) && until < start() + TimeDelta::minutes(61));

@@ -23,7 +23,7 @@ use crate::domain::clock::SharedClock;
 use crate::domain::period::{DateRange, Zone};
 
 pub use error::{Action, BspError, StopReason};
-pub use limiter::LimiterState;
+pub use limiter::{LimiterState, Share};
 
 /// A Business Service Provider, as far as usage is concerned.
 #[async_trait]
@@ -71,7 +71,7 @@ pub struct Options {
     pub gupshup_per_minute: NonZeroU32,
     /// Meta's own limit on calls about a WhatsApp Business Account.
     pub graph_per_hour: NonZeroU32,
-    /// Requests of this process to one BSP, all accounts together.
+    /// Requests to one BSP, all accounts and nodes together.
     pub bsp_per_second: NonZeroU32,
     /// Requests of this process under way at one BSP.
     pub concurrent_max: NonZeroU32,
@@ -111,12 +111,17 @@ pub struct Bsps {
 }
 
 impl Bsps {
-    /// Makes the clients; sends nothing.
+    /// Makes the clients of a node that is alone; sends nothing.
     pub fn new(options: Options, clock: SharedClock) -> Result<Self, BuildError> {
-        let gupshup = gupshup::Gupshup::new(&options, clock.clone())
-            .map_err(|source| BuildError { bsp: BspKind::Gupshup, source })?;
-        let interakt =
-            interakt::Interakt::new(options, clock).map_err(|source| BuildError { bsp: BspKind::Interakt, source })?;
+        Self::sharing(options, clock, Share::default())
+    }
+
+    /// Makes the clients of a node that shares the limits with others; sends nothing.
+    pub fn sharing(options: Options, clock: SharedClock, share: Share) -> Result<Self, BuildError> {
+        let failed = |bsp| move |source| BuildError { bsp, source };
+        let gupshup = gupshup::Gupshup::new(&options, clock.clone(), share.clone());
+        let gupshup = gupshup.map_err(failed(BspKind::Gupshup))?;
+        let interakt = interakt::Interakt::new(options, clock, share).map_err(failed(BspKind::Interakt))?;
         Ok(Self { gupshup: Arc::new(gupshup), interakt: Arc::new(interakt) })
     }
 

@@ -1,10 +1,13 @@
-//! The bus of a single process: a broadcast channel for each kind of signal.
+//! The bus of a single process: a broadcast channel for each kind of signal, and a hub for who waits for one organisation.
+
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::{Bus, Heard, Listening, Revocations, Revoked, Wakes, Woken};
+use super::hub::Hub;
+use super::{Bus, Calls, Heard, Listening, Revocations, Revoked, Wakes, Woken};
 use crate::domain::event::Hint;
 use crate::domain::id::{OrganisationId, TokenId};
 
@@ -17,9 +20,21 @@ const REVOKED_MAX: usize = 256;
 /// A bus that reaches the listeners of this process.
 #[derive(Debug)]
 pub struct LocalBus {
-    sender: broadcast::Sender<Hint>,
-    revoked: broadcast::Sender<TokenId>,
-    woken: broadcast::Sender<OrganisationId>,
+    sender: broadcast::Sender<Heard>,
+    revoked: broadcast::Sender<Revoked>,
+    woken: broadcast::Sender<Woken>,
+    hub: Arc<Hub>,
+}
+
+impl LocalBus {
+    /// Tells every listener that something was lost.
+    pub(super) fn gap(&self) {
+        // Errors say that nobody listens, which is as it may be.
+        drop(self.sender.send(Heard::Gap));
+        drop(self.revoked.send(Revoked::Gap));
+        drop(self.woken.send(Woken::Gap));
+        self.hub.gap();
+    }
 }
 
 impl Default for LocalBus {
@@ -28,6 +43,7 @@ impl Default for LocalBus {
             sender: broadcast::Sender::new(BACKLOG_MAX),
             revoked: broadcast::Sender::new(REVOKED_MAX),
             woken: broadcast::Sender::new(BACKLOG_MAX),
+            hub: Arc::default(),
         }
     }
 }
@@ -36,33 +52,38 @@ impl Bus for LocalBus {
     fn publish(&self, hints: &[Hint]) {
         for hint in hints {
             // An error says that nobody listens, which is as it may be.
-            drop(self.sender.send(*hint));
+            drop(self.sender.send(Heard::Hint(*hint)));
         }
+        self.hub.publish(hints);
     }
 
     fn listen(&self) -> Listening {
         let hints = BroadcastStream::new(self.sender.subscribe());
-        Box::pin(hints.map(|hint| hint.map_or(Heard::Gap, Heard::Hint)))
+        Box::pin(hints.map(|hint| hint.unwrap_or(Heard::Gap)))
+    }
+
+    fn listen_to(&self, organisation: OrganisationId) -> Calls {
+        self.hub.listen(organisation)
     }
 
     fn revoke(&self, token: TokenId) {
         // An error says that nobody listens, which is as it may be.
-        drop(self.revoked.send(token));
+        drop(self.revoked.send(Revoked::Token(token)));
     }
 
     fn revocations(&self) -> Revocations {
         let revoked = BroadcastStream::new(self.revoked.subscribe());
-        Box::pin(revoked.map(|token| token.map_or(Revoked::Gap, Revoked::Token)))
+        Box::pin(revoked.map(|token| token.unwrap_or(Revoked::Gap)))
     }
 
     fn wake(&self, organisation: OrganisationId) {
         // An error says that nobody listens, which is as it may be.
-        drop(self.woken.send(organisation));
+        drop(self.woken.send(Woken::Organisation(organisation)));
     }
 
     fn wakes(&self) -> Wakes {
         let woken = BroadcastStream::new(self.woken.subscribe());
-        Box::pin(woken.map(|organisation| organisation.map_or(Woken::Gap, Woken::Organisation)))
+        Box::pin(woken.map(|organisation| organisation.unwrap_or(Woken::Gap)))
     }
 }
 

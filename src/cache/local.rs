@@ -44,12 +44,14 @@ impl Cache for LocalCache {
         self.entries.get(key).await.map(|(value, _)| value)
     }
 
-    async fn put(&self, key: &str, value: Vec<u8>, ttl: Duration) {
+    async fn put(&self, key: &str, value: Vec<u8>, ttl: Duration) -> bool {
         self.entries.insert(key.to_owned(), (value, ttl)).await;
+        true
     }
 
-    async fn remove(&self, key: &str) {
+    async fn remove(&self, key: &str) -> bool {
         self.entries.invalidate(key).await;
+        true
     }
 
     async fn remove_all(&self, prefix: &str) -> u64 {

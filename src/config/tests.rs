@@ -42,14 +42,29 @@ fn every_setting_of_the_prefix_is_a_template_and_the_environment_outweighs_the_f
 #[test]
 fn every_bad_setting_is_named_with_its_value_and_what_is_accepted() {
     let environment =
-        map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "redis://x")]);
+        map(&[("BIND", "nowhere"), ("JOBS_MAX", "0"), ("MASTER_KEY", "short"), ("REDIS_URL", "http://x")]);
     let ConfigError::Bad(bad) = Config::from_sources(environment, map(&[("jobsmax", "3")])).unwrap_err() else {
         panic!("expected bad settings")
     };
     let names: Vec<_> = bad.iter().map(|bad| bad.name.as_str()).collect();
-    assert_eq!(names, ["BIND", "JOBS_MAX", "MASTER_KEY", "REDIS_URL", "JOBSMAX"]);
-    assert!(bad[1].to_string().contains("from 1 to 10000"), "{}", bad[1]);
-    assert!(!bad[2].to_string().contains("short"));
+    assert_eq!(names, ["REDIS_URL", "BIND", "JOBS_MAX", "MASTER_KEY", "JOBSMAX"]);
+    assert!(bad[0].to_string().contains("redis://host"), "{}", bad[0]);
+    assert!(bad[2].to_string().contains("from 1 to 10000"), "{}", bad[2]);
+    assert!(!bad[3].to_string().contains("short"));
+}
+
+#[test]
+fn redis_is_optional_and_its_password_is_shown_neither_when_it_is_good_nor_when_it_is_bad() {
+    assert!(Config::from_sources(map(&[]), map(&[])).unwrap().redis.is_none());
+    let good = map(&[("REDIS_URL", "redis://user:hunter2@host:6379/1"), ("REDIS_PREFIX", "shop:")]);
+    let config = Config::from_sources(good, map(&[])).unwrap();
+    assert_eq!(config.redis.as_ref().map(|redis| redis.prefix.as_str()), Some("shop:"));
+    let shown = config.listed.iter().find(|listed| listed.name == "REDIS_URL").map(|listed| listed.value.as_str());
+    assert_eq!(shown, Some("redis://user:...@host:6379/1"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let bad = map(&[("REDIS_URL", "http://user:hunter2@host"), ("REDIS_PREFIX", "")]);
+    let error = Config::from_sources(bad, map(&[])).unwrap_err().to_string();
+    assert!(error.contains("REDIS_URL") && error.contains("REDIS_PREFIX") && !error.contains("hunter2"), "{error}");
 }
 
 /// Every setting that is a number, with the smallest and the largest that is accepted.

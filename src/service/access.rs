@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
+use moka::future::Cache as Moka;
 use rand::RngCore as _;
 use secrecy::SecretString;
 use serde_json::json;
@@ -13,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use super::caller::Caller;
 use super::{Core, ServiceError};
-use crate::bus::Revoked;
+use crate::bus::{Bus, Revocations, Revoked};
 use crate::domain::clock::Instant;
 use crate::domain::id::{OrganisationId, TokenId};
 use crate::domain::input::{BadInput, Name};
@@ -42,16 +43,63 @@ pub struct NewToken {
     pub expires_at: Option<Instant>,
 }
 
+/// How many tokens are known without looking them up.
+const NEAR_MAX: u64 = 100_000;
+
 /// Makes, checks and revokes tokens.
 #[derive(Debug, Clone)]
 pub struct AccessService {
     core: Arc<Core>,
+    near: Arc<Near>,
+}
+
+/// Tokens that were looked up, by what their secrets are known by. They are kept in this process and nowhere else: every request asks for one, and a
+/// shared cache could give back what was revoked while it was out of reach. What the bus says of revocations is heard before each look.
+struct Near {
+    revocations: tokio::sync::Mutex<Revocations>,
+    tokens: Moka<[u8; 32], Token>,
+}
+
+impl std::fmt::Debug for Near {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Near").field("tokens", &self.tokens.entry_count()).finish_non_exhaustive()
+    }
+}
+
+impl Near {
+    fn new(bus: &dyn Bus) -> Self {
+        let tokens = Moka::builder().max_capacity(NEAR_MAX).time_to_live(TRUST).build();
+        Self { revocations: tokio::sync::Mutex::new(bus.revocations()), tokens }
+    }
+
+    /// Forgets what was revoked. Whoever comes meanwhile waits, so that nobody finds what another is about to forget.
+    async fn hear(&self) {
+        let mut revocations = self.revocations.lock().await;
+        while let Some(Some(revoked)) = revocations.next().now_or_never() {
+            match revoked {
+                Revoked::Gap => self.tokens.invalidate_all(),
+                Revoked::Token(id) => {
+                    // Tokens are revoked by hand, and seldom.
+                    let found = self.tokens.iter().find(|(_, token)| token.id == id);
+                    if let Some((hash, _)) = found {
+                        self.tokens.invalidate(&*hash).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn get(&self, hash: &[u8; 32]) -> Option<Token> {
+        self.hear().await;
+        self.tokens.get(hash).await
+    }
 }
 
 impl AccessService {
     /// Tokens over `core`.
-    pub const fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub fn new(core: Arc<Core>) -> Self {
+        let near = Arc::new(Near::new(core.bus()));
+        Self { core, near }
     }
 
     /// Who holds `secret`; `None` where it is unknown, expired or revoked.
@@ -60,18 +108,16 @@ impl AccessService {
     /// measurer of time nothing about the secret.
     pub async fn authenticate(&self, secret: &str) -> Result<Option<Caller>, ServiceError> {
         let hash = hash(secret);
-        let key = cache_key(&hash);
         let now = self.core.now();
-        let cached = self.core.cache().get(&key).await;
-        let token = match cached.and_then(|bytes| serde_json::from_slice::<Token>(&bytes).ok()) {
+        let token = match self.near.get(&hash).await {
             Some(token) => token,
             None => match store::token::find_by_hash(self.core.store().read(), &hash).await? {
                 Some(mut token) if token.is_live(now) => {
                     self.touch(&mut token, now);
-                    self.remember(&key, &token).await;
+                    self.near.tokens.insert(hash, token.clone()).await;
                     // One that was revoked while it was remembered is forgotten again, whoever came first.
                     if !self.still_valid(&Caller::of(token.clone())).await? {
-                        self.core.cache().remove(&key).await;
+                        self.near.tokens.invalidate(&hash).await;
                         return Ok(None);
                     }
                     token
@@ -125,13 +171,6 @@ impl AccessService {
         }
     }
 
-    async fn remember(&self, key: &str, token: &Token) {
-        // A token that could not be written down is looked up again, no more.
-        if let Ok(bytes) = serde_json::to_vec(token) {
-            self.core.cache().put(key, bytes, TRUST).await;
-        }
-    }
-
     /// Notes the use, beside the request and not before its answer: readers do not wait for the writer.
     fn touch(&self, token: &mut Token, now: Instant) {
         if token.last_used_at.is_some_and(|last| now - last < TOUCH_EVERY) {
@@ -181,7 +220,7 @@ impl AccessService {
         Ok((token, SecretString::from(secret)))
     }
 
-    /// Revokes a token, at once; false where there is none, or none that was still good.
+    /// Revokes a token, on every node at once where they hear of each other; false where there is none, or none that was still good.
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<bool, ServiceError> {
         caller.require_admin()?;
         let work = self.core.begin().await?;
@@ -191,8 +230,11 @@ impl AccessService {
         let revoked = store::token::revoke(work.tx(), id, work.now()).await?;
         work.audit(caller, "revokeToken", organisation, Some(id.to_string()), json!({ "revoked": revoked })).await?;
         work.commit().await?;
-        self.core.cache().remove(&cache_key(&hash)).await;
         self.core.bus().revoke(id);
+        self.near.hear().await;
+        self.near.tokens.invalidate(&hash).await;
+        // Where the process ends with this, as on the command line, the others are to have heard of it before.
+        self.core.bus().sent().await;
         Ok(revoked)
     }
 
@@ -241,8 +283,4 @@ fn new_secret() -> String {
 
 fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
-}
-
-fn cache_key(hash: &[u8; 32]) -> String {
-    format!("token:{}", hex::encode(hash))
 }

@@ -1,12 +1,16 @@
 //! Following the event log: what came since a cursor, then what comes.
 
+mod tail;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::{Stream, StreamExt as _, stream};
 
+use self::tail::{Batch, Found, Tail, Tails};
 use super::{Core, ServiceError};
-use crate::bus::{Heard, Listening};
+use crate::bus::{Calls, Listening};
 use crate::domain::event::{Event, FactKind};
 use crate::domain::id::OrganisationId;
 use crate::domain::input::BadInput;
@@ -27,6 +31,13 @@ const BATCH: u64 = 200;
 #[derive(Debug, Clone)]
 pub struct EventService {
     core: Arc<Core>,
+    tails: Arc<Tails>,
+}
+
+/// How a reader hears of news.
+enum Ear {
+    One(Calls),
+    All(Listening),
 }
 
 struct Reader {
@@ -35,15 +46,17 @@ struct Reader {
     kinds: Vec<FactKind>,
     /// Seen up to here: a sequence number, or a position where everybody's events are followed.
     after: i64,
-    listening: Listening,
+    ear: Ear,
+    /// The end of one organisation's log, shared with all who stand there.
+    tail: Option<Arc<Tail>>,
     ready: VecDeque<Event>,
-    /// Something may be in the log that was not read yet.
-    stale: bool,
+    /// Since when something may be in the log that was not read yet.
+    stale: Option<Instant>,
 }
 
 impl EventService {
-    pub(super) const fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core, tails: Arc::default() }
     }
 
     /// Events of the given kinds after `after` (a sequence number, or a position for [`Follow::All`]), in order, each once, without end;
@@ -57,7 +70,14 @@ impl EventService {
         kinds: Vec<FactKind>,
     ) -> Result<impl Stream<Item = Result<Event, ServiceError>> + Send + use<>, ServiceError> {
         // Listening begins before the log is read, so that what is written in between is heard.
-        let listening = self.core.bus().listen();
+        let ear = match follow {
+            Follow::Organisation(own) => Ear::One(self.core.bus().listen_to(own)),
+            Follow::All => Ear::All(self.core.bus().listen()),
+        };
+        let tail = match follow {
+            Follow::Organisation(own) => Some(self.tails.of(own, &kinds)),
+            Follow::All => None,
+        };
         let read = self.core.store().read();
         let last = match follow {
             Follow::Organisation(organisation) => store::event::last_sequence(read, organisation).await?,
@@ -71,9 +91,11 @@ impl EventService {
             follow,
             kinds,
             after: after.unwrap_or(last),
-            listening,
+            ear,
+            tail,
             ready: VecDeque::new(),
-            stale: true,
+            // Whatever came after `last`, somebody says.
+            stale: after.map(|_| Instant::now()),
         };
         Ok(stream::unfold(reader, Reader::step))
     }
@@ -111,42 +133,60 @@ impl Reader {
             if let Some(event) = self.ready.pop_front() {
                 return Some((Ok(event), self));
             }
-            if self.stale {
-                match self.read().await {
+            if let Some(since) = self.stale {
+                match self.read(since).await {
                     Ok(()) => continue,
                     Err(error) => {
-                        self.stale = false;
+                        self.stale = None;
                         return Some((Err(error), self));
                     }
                 }
             }
-            match self.listening.next().await? {
-                Heard::Gap => self.stale = true,
-                Heard::Hint(hint) => {
-                    self.stale = match self.follow {
-                        Follow::All => true,
-                        Follow::Organisation(own) => own == hint.organisation_id && hint.sequence > self.after,
-                    };
+            self.stale = match &mut self.ear {
+                Ear::One(calls) => {
+                    let call = calls.next().await?;
+                    call.upto.is_none_or(|upto| upto > self.after).then_some(call.since)
                 }
-            }
+                Ear::All(listening) => {
+                    listening.next().await?;
+                    Some(Instant::now())
+                }
+            };
         }
     }
 
-    async fn read(&mut self) -> Result<(), ServiceError> {
-        let read = self.core.store().read();
-        let events = match self.follow {
-            Follow::Organisation(own) => store::event::after(read, own, self.after, &self.kinds, BATCH).await?,
-            Follow::All => store::event::after_position(read, self.after, &self.kinds, BATCH).await?,
+    async fn read(&mut self, since: Instant) -> Result<(), ServiceError> {
+        let mut seen = self.after;
+        let (events, is_more) = match &self.tail {
+            Some(tail) => match tail.after(&self.core, self.after, since).await? {
+                Found::Events(batch) => batch,
+                Found::Only(after) => {
+                    let batch = read_alone(&self.core, self.follow, self.after, &self.kinds).await?;
+                    // Whoever read to the end has seen what the others had seen before.
+                    seen = if batch.1 { seen } else { after };
+                    batch
+                }
+            },
+            None => read_alone(&self.core, self.follow, self.after, &self.kinds).await?,
         };
-        // A full batch may have more behind it.
-        self.stale = u64::try_from(events.len()).is_ok_and(|count| count >= BATCH);
-        if let Some(last) = events.last() {
-            self.after = match self.follow {
-                Follow::Organisation(_) => last.sequence,
-                Follow::All => last.position,
-            };
-        }
+        self.stale = is_more.then_some(since);
+        let last = events.last().map_or(seen, |last| match self.follow {
+            Follow::Organisation(_) => last.sequence,
+            Follow::All => last.position,
+        });
+        self.after = last.max(seen);
         self.ready.extend(events);
         Ok(())
     }
+}
+
+async fn read_alone(core: &Core, follow: Follow, after: i64, kinds: &[FactKind]) -> Result<Batch, ServiceError> {
+    let read = core.store().read();
+    let events = match follow {
+        Follow::Organisation(own) => store::event::after(read, own, after, kinds, BATCH).await?,
+        Follow::All => store::event::after_position(read, after, kinds, BATCH).await?,
+    };
+    // A full batch may have more behind it.
+    let is_more = u64::try_from(events.len()).is_ok_and(|count| count >= BATCH);
+    Ok((events, is_more))
 }

@@ -4,10 +4,12 @@
 //! and topic, a random number that a drop replaces. Without a cache every answer comes from its source, and those who ask at the same time
 //! still share one.
 
+mod generation;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use moka::Expiry;
@@ -15,19 +17,14 @@ use moka::future::Cache as Moka;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use self::generation::{Generation, Generations};
 use super::ServiceError;
 use crate::cache::Cache;
-use crate::domain::clock::{Instant, SharedClock};
+use crate::domain::clock::{self, SharedClock};
 use crate::domain::id::{ChannelId, OrganisationId};
 
 /// How many answers may be on their way at the same time before some are asked for twice.
 const FLIGHTS_MAX: u64 = 10_000;
-
-/// Of how many organisations and topics the generation is known without the cache.
-const GENERATIONS_MAX: u64 = 100_000;
-
-/// How long a generation is kept: longer than any answer.
-const GENERATION_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is dropped together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +59,7 @@ pub(super) fn channel_name(channel: Option<ChannelId>) -> String {
 pub struct Cached<T> {
     pub value: T,
     /// When it was asked of its source: nothing that was committed before is missing.
-    pub at: Instant,
+    pub at: clock::Instant,
 }
 
 /// Where an answer came from.
@@ -82,17 +79,11 @@ type Kept = Arc<Vec<u8>>;
 struct AtOnce;
 
 impl Expiry<String, Kept> for AtOnce {
-    fn expire_after_create(&self, _: &String, _: &Kept, _: std::time::Instant) -> Option<Duration> {
+    fn expire_after_create(&self, _: &String, _: &Kept, _: Instant) -> Option<Duration> {
         Some(Duration::ZERO)
     }
 
-    fn expire_after_update(
-        &self,
-        _: &String,
-        _: &Kept,
-        _: std::time::Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
+    fn expire_after_update(&self, _: &String, _: &Kept, _: Instant, _: Option<Duration>) -> Option<Duration> {
         Some(Duration::ZERO)
     }
 }
@@ -103,17 +94,16 @@ pub(crate) struct Memo {
     cache: Arc<dyn Cache>,
     clock: SharedClock,
     flights: Moka<String, Kept>,
-    /// The generations as this process last knew them, for when the cache does not.
-    generations: Moka<String, u64>,
+    generations: Generations,
 }
 
 impl Memo {
     pub(super) fn new(cache: Arc<dyn Cache>, clock: SharedClock) -> Self {
         Self {
+            generations: Generations::new(Arc::clone(&cache)),
             cache,
             clock,
             flights: Moka::builder().max_capacity(FLIGHTS_MAX).expire_after(AtOnce).build(),
-            generations: Moka::new(GENERATIONS_MAX),
         }
     }
 
@@ -139,23 +129,23 @@ impl Memo {
         ttl: TimeDelta,
         load: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<(Cached<T>, Found), ServiceError> {
-        let key = self.key(organisation, topic, question).await;
-        if let Some(cached) = self.kept(&key, ttl).await {
+        let (name, kept) = self.find(organisation, topic, question).await;
+        if let Some(cached) = kept.and_then(|bytes| self.read(&bytes, ttl)) {
             return Ok((cached, Found::Kept));
         }
         // However large the loading is, it is not carried along by all that waits for it.
         let load = Box::pin(load);
         let flight = async {
             // Another may have landed since.
-            if let Some(bytes) = self.cache.get(&key).await
+            if let Some(bytes) = self.cache.get(&name.key).await
                 && self.read::<T>(&bytes, ttl).is_some()
             {
                 return Ok(Arc::new(bytes));
             }
-            let bytes = self.load(&key, ttl, load).await?;
+            let bytes = self.load(&name, ttl, load).await?;
             Ok(Arc::new(bytes))
         };
-        let landed = self.flights.try_get_with_by_ref(&key, flight).await;
+        let landed = self.flights.try_get_with_by_ref(&name.key, flight).await;
         let bytes = landed.map_err(|error: Arc<ServiceError>| shared(&error))?;
         Ok((serde_json::from_slice(&bytes).map_err(internal)?, Found::Made))
     }
@@ -169,21 +159,21 @@ impl Memo {
         ttl: TimeDelta,
         load: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<Cached<T>, ServiceError> {
-        let key = self.key(organisation, topic, question).await;
-        let bytes = self.load(&key, ttl, load).await?;
+        let name = self.name(organisation, topic, question).await;
+        let bytes = self.load(&name, ttl, load).await?;
         serde_json::from_slice(&bytes).map_err(internal)
     }
 
     /// Forgets what is kept of the organisation under `topic`, also what is on its way. The room is given back when its time is over.
     pub(crate) async fn forget(&self, organisation: OrganisationId, topic: Topic) {
-        self.put_generation(&generation_key(organisation, topic), rand::random()).await;
+        self.generations.replace(&generation_key(organisation, topic)).await;
     }
 
     /// The same, and gives the room back at once, for which all that is kept of anybody is looked at; how many answers there were.
     pub(crate) async fn drop_all(&self, organisation: OrganisationId, topic: Topic) -> u64 {
-        let present = self.key(organisation, topic, "").await;
+        let present = self.name(organisation, topic, "").await;
         self.forget(organisation, topic).await;
-        let dropped = self.cache.remove_all(&present).await;
+        let dropped = self.cache.remove_all(&present.key).await;
         // What was forgotten before, and nobody could see any more.
         self.cache.remove_all(&prefix(organisation, topic)).await;
         dropped
@@ -191,18 +181,16 @@ impl Memo {
 
     async fn load<T: Serialize>(
         &self,
-        key: &str,
+        name: &Name,
         ttl: TimeDelta,
         load: impl Future<Output = Result<T, ServiceError>>,
     ) -> Result<Vec<u8>, ServiceError> {
         let at = self.clock.now();
         let bytes = serde_json::to_vec(&Cached { value: load.await?, at }).map_err(internal)?;
-        self.cache.put(key, bytes.clone(), ttl.to_std().unwrap_or_default()).await;
+        if name.may_be_kept {
+            self.cache.put(&name.key, bytes.clone(), ttl.to_std().unwrap_or_default()).await;
+        }
         Ok(bytes)
-    }
-
-    async fn kept<T: DeserializeOwned>(&self, key: &str, ttl: TimeDelta) -> Option<Cached<T>> {
-        self.read(&self.cache.get(key).await?, ttl)
     }
 
     /// What was written by another version of the program is as nothing, and so is what is too old by the clock that answers are dated by.
@@ -211,28 +199,45 @@ impl Memo {
         (self.clock.now() - cached.at < ttl).then_some(cached)
     }
 
-    async fn key(&self, organisation: OrganisationId, topic: Topic, question: &str) -> String {
-        let generation = self.generation(&generation_key(organisation, topic)).await;
-        format!("{}{generation:016x}:{question}", prefix(organisation, topic))
-    }
-
-    /// The present generation: the cache's, which all nodes share; where it has none, the one that this process knows.
-    async fn generation(&self, key: &str) -> u64 {
-        let shared = self.cache.get(key).await.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-        let Some(generation) = shared else {
-            let generation = self.generations.get_with_by_ref(key, async { rand::random() }).await;
-            self.put_generation(key, generation).await;
-            return generation;
+    /// What the answer is called at present, and what is kept under it. The generation that this process knows is very likely the cache's, so the
+    /// cache is asked for both at once.
+    async fn find(&self, organisation: OrganisationId, topic: Topic, question: &str) -> (Name, Option<Vec<u8>>) {
+        let generation_key = generation_key(organisation, topic);
+        let Some(likely) = self.generations.likely(&generation_key).await else {
+            let name = self.name(organisation, topic, question).await;
+            let kept = self.cache.get(&name.key).await;
+            return (name, kept);
         };
-        if self.generations.get(key).await != Some(generation) {
-            self.generations.insert(key.to_owned(), generation).await;
+        let name = Name::new(organisation, topic, question, likely);
+        let asked_at = Instant::now();
+        let [found, kept] = self.cache.get_both(&generation_key, &name.key).await;
+        let present = self.generations.settle(&generation_key, found, asked_at).await;
+        if present.number == likely.number {
+            return (name, kept);
         }
-        generation
+        let name = Name::new(organisation, topic, question, present);
+        let kept = self.cache.get(&name.key).await;
+        (name, kept)
     }
 
-    async fn put_generation(&self, key: &str, generation: u64) {
-        self.generations.insert(key.to_owned(), generation).await;
-        self.cache.put(key, generation.to_le_bytes().to_vec(), GENERATION_TTL).await;
+    async fn name(&self, organisation: OrganisationId, topic: Topic, question: &str) -> Name {
+        let generation = self.generations.present(&generation_key(organisation, topic)).await;
+        Name::new(organisation, topic, question, generation)
+    }
+}
+
+/// What an answer is called.
+#[derive(Debug)]
+struct Name {
+    key: String,
+    /// Whether others know the generation in it.
+    may_be_kept: bool,
+}
+
+impl Name {
+    fn new(organisation: OrganisationId, topic: Topic, question: &str, generation: Generation) -> Self {
+        let key = format!("{}{:016x}:{question}", prefix(organisation, topic), generation.number);
+        Self { key, may_be_kept: generation.is_told() }
     }
 }
 

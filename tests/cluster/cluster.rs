@@ -16,6 +16,7 @@ use wabacus::sim::Sim;
 use crate::node::Node;
 use crate::postgres::Postgres;
 use crate::process;
+use crate::redis::Redis;
 use crate::time::Time;
 
 /// When the stories begin: a Friday, 11:30 in Kolkata, far from anything that happens by itself.
@@ -43,6 +44,7 @@ pub(crate) struct Cluster {
     pub(crate) eyes: PgPool,
     settings: BTreeMap<String, String>,
     client: reqwest::Client,
+    redis: Option<Arc<Redis>>,
     _server: Arc<Postgres>,
 }
 
@@ -59,9 +61,19 @@ fn is_left_out() -> bool {
 impl Cluster {
     /// One without nodes, with settings by their names. `None`: it is left out.
     pub(crate) async fn begin(more: &[(&str, &str)]) -> Option<Self> {
+        if is_left_out() { None } else { Some(Self::make(more, None).await) }
+    }
+
+    /// As [`Cluster::begin`], with a Redis.
+    pub(crate) async fn with_redis(more: &[(&str, &str)]) -> Option<Self> {
         if is_left_out() {
             return None;
         }
+        let redis = tokio::task::spawn_blocking(Redis::start).await.expect("Redis starts");
+        Some(Self::make(more, Some(Arc::new(redis))).await)
+    }
+
+    async fn make(more: &[(&str, &str)], redis: Option<Arc<Redis>>) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let time = Time::begin(NOON).await;
         let sim = Sim::start(7, Arc::new(time.clock())).expect("a free port for the BSPs");
@@ -70,13 +82,14 @@ impl Cluster {
         let mut settings = process::settings(&database, sim.gupshup_url().as_str(), sim.interakt_url().as_str());
         let usual = [(crate::node::CLOCK, time.address().to_string()), ("HERD_WINDOW_SECONDS", "0".to_owned())];
         settings.extend(usual.map(|(name, value)| (name.to_owned(), value)));
+        settings.extend(redis.iter().map(|redis| ("REDIS_URL".to_owned(), redis.url())));
         settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let admin = process::run(&settings, &["token", "create", "--admin"]).await.trim().to_owned();
         let options: PgConnectOptions = database.parse().expect("the address of a database");
         let eyes = PgPoolOptions::new().max_connections(4).connect_with(options.application_name("eyes")).await;
         let eyes = eyes.expect("the database is there");
         let client = reqwest::Client::new();
-        Some(Self { time, sim, admin, eyes, settings, client, _server: server })
+        Self { time, sim, admin, eyes, settings, client, redis, _server: server }
     }
 
     /// Starts a node. To the database it is a user of its own, so that it can be told who wrote what.
@@ -88,6 +101,11 @@ impl Cluster {
         settings.insert("DATABASE_URL".to_owned(), database);
         settings.insert("NODE_NAME".to_owned(), name.clone());
         Node::start(&name, &settings).await
+    }
+
+    /// The Redis of a cluster that has one.
+    pub(crate) fn redis(&self) -> &Arc<Redis> {
+        self.redis.as_ref().expect("a cluster with Redis")
     }
 
     /// The settings that nodes have in common.

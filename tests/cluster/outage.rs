@@ -21,8 +21,7 @@ async fn redis_is_stopped_and_started_under_load_and_no_error_reaches_a_client()
     let organisation = cluster.organisation(&nodes[0], "Till").await;
     let arguments = json!({ "organisationId": organisation, "after": beginning() });
     let selection = "{ cursor currentPeriod { totalRecords } }";
-    let mut live =
-        Watch::begin(&nodes[1].websocket_url(), &cluster.admin, "usageChanged", &arguments, selection).await;
+    let mut live = Watch::begin(&nodes[1].websocket_url(), &cluster.admin, "usageChanged", &arguments, selection).await;
     let known = watch::Sender::new(nodes.iter().map(|node| node.url.clone()).collect());
     let load = Load::begin(&cluster, &known.subscribe(), &organisation);
 

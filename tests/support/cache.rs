@@ -36,16 +36,18 @@ impl Cache for SeenCache {
         self.inner.as_ref()?.get(key).await
     }
 
-    async fn put(&self, key: &str, value: Vec<u8>, ttl: Duration) {
+    async fn put(&self, key: &str, value: Vec<u8>, ttl: Duration) -> bool {
         self.put.lock().unwrap_or_else(PoisonError::into_inner).push(key.to_owned());
-        if let Some(inner) = &self.inner {
-            inner.put(key, value, ttl).await;
+        match &self.inner {
+            Some(inner) => inner.put(key, value, ttl).await,
+            None => false,
         }
     }
 
-    async fn remove(&self, key: &str) {
-        if let Some(inner) = &self.inner {
-            inner.remove(key).await;
+    async fn remove(&self, key: &str) -> bool {
+        match &self.inner {
+            Some(inner) => inner.remove(key).await,
+            None => false,
         }
     }
 

@@ -14,6 +14,8 @@ pub mod ledger;
 pub mod node;
 mod postgres;
 pub mod process;
+pub mod proxy;
+pub mod redis;
 pub mod usage;
 pub mod watch;
 pub mod webhook;
@@ -144,12 +146,11 @@ impl World {
     /// Starts the server on the world's database, as it was left.
     pub async fn start(&mut self) {
         let config = Config::from_sources(self.settings.clone(), BTreeMap::new()).expect("the settings of a story");
-        let usual = Wiring::default();
         let wiring = Wiring {
             clock: Arc::new(self.clock.clone()),
             faults: Arc::clone(&self.faults),
-            cache: self.cache.clone().unwrap_or(usual.cache),
-            ..usual
+            cache: self.cache.clone(),
+            ..Wiring::default()
         };
         self.app = Some(App::start(config, wiring).await.expect("the server starts"));
         self.settle().await;

@@ -21,9 +21,13 @@ impl Cache for Down {
         None
     }
 
-    async fn put(&self, _: &str, _: Vec<u8>, _: Duration) {}
+    async fn put(&self, _: &str, _: Vec<u8>, _: Duration) -> bool {
+        false
+    }
 
-    async fn remove(&self, _: &str) {}
+    async fn remove(&self, _: &str) -> bool {
+        false
+    }
 
     async fn remove_all(&self, _: &str) -> u64 {
         0
