@@ -5,7 +5,9 @@
 
 mod database;
 mod host;
+mod lease;
 mod outside;
+mod redis;
 
 use std::fmt;
 
@@ -119,10 +121,11 @@ pub async fn examine(mut config: Config, clock: &SharedClock) -> Report {
     let mut findings = host::settings(&config);
     let keys = config.keys.take();
     findings.extend(host::master_key(keys.as_ref()));
-    let mut outside = Box::pin(outside::examine(&config));
-    let (of_the_database, of_the_outside) =
-        tokio::join!(database::examine(&config, keys.as_ref(), clock), &mut outside);
-    findings.extend(of_the_database);
-    findings.extend(of_the_outside);
+    let outside = tokio::join!(
+        database::examine(&config, keys.as_ref(), clock),
+        redis::examine(&config, clock),
+        outside::examine(&config)
+    );
+    findings.extend(<[_; 3]>::from(outside).into_iter().flatten());
     Report::from(findings)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{Finding, chain, host};
+use super::{Finding, chain, host, lease};
 use crate::config::Config;
 use crate::domain::clock::SharedClock;
 use crate::service::MasterKeys;
@@ -80,6 +80,9 @@ async fn ask(config: &Config, keys: Option<&MasterKeys>, clock: &SharedClock) ->
     });
     if let Some(keys) = keys.filter(|_| pending.is_empty()) {
         findings.push(credentials(&store, keys).await?);
+    }
+    if pending.is_empty() {
+        findings.extend(lease::examine(&store, config).await?);
     }
     store.close().await?;
     Ok(findings)

@@ -6,24 +6,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant as Moment};
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
+use wabacus::domain::clock::Instant;
 use wabacus::sim::Sim;
 
 use crate::node::Node;
 use crate::postgres::Postgres;
 use crate::process;
+use crate::redis::Redis;
 use crate::time::Time;
 
 /// When the stories begin: a Friday, 11:30 in Kolkata, far from anything that happens by itself.
 pub(crate) const NOON: &str = "2026-06-05T06:00:00Z";
 
 /// How long a story waits for a state before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a story looks whether a state has come.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// While nothing moves for so long, time goes on by a second: what is to be tried again is not waited for in vain.
+const STANDSTILL: Duration = Duration::from_millis(200);
 
 /// How many nodes there were in all stories of this process, which share a server and so its users.
 static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -38,6 +44,7 @@ pub(crate) struct Cluster {
     pub(crate) eyes: PgPool,
     settings: BTreeMap<String, String>,
     client: reqwest::Client,
+    redis: Option<Arc<Redis>>,
     _server: Arc<Postgres>,
 }
 
@@ -54,9 +61,19 @@ fn is_left_out() -> bool {
 impl Cluster {
     /// One without nodes, with settings by their names. `None`: it is left out.
     pub(crate) async fn begin(more: &[(&str, &str)]) -> Option<Self> {
+        if is_left_out() { None } else { Some(Self::make(more, None).await) }
+    }
+
+    /// As [`Cluster::begin`], with a Redis.
+    pub(crate) async fn with_redis(more: &[(&str, &str)]) -> Option<Self> {
         if is_left_out() {
             return None;
         }
+        let redis = tokio::task::spawn_blocking(Redis::start).await.expect("Redis starts");
+        Some(Self::make(more, Some(Arc::new(redis))).await)
+    }
+
+    async fn make(more: &[(&str, &str)], redis: Option<Arc<Redis>>) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let time = Time::begin(NOON).await;
         let sim = Sim::start(7, Arc::new(time.clock())).expect("a free port for the BSPs");
@@ -65,13 +82,14 @@ impl Cluster {
         let mut settings = process::settings(&database, sim.gupshup_url().as_str(), sim.interakt_url().as_str());
         let usual = [(crate::node::CLOCK, time.address().to_string()), ("HERD_WINDOW_SECONDS", "0".to_owned())];
         settings.extend(usual.map(|(name, value)| (name.to_owned(), value)));
+        settings.extend(redis.iter().map(|redis| ("REDIS_URL".to_owned(), redis.url())));
         settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let admin = process::run(&settings, &["token", "create", "--admin"]).await.trim().to_owned();
         let options: PgConnectOptions = database.parse().expect("the address of a database");
         let eyes = PgPoolOptions::new().max_connections(4).connect_with(options.application_name("eyes")).await;
         let eyes = eyes.expect("the database is there");
         let client = reqwest::Client::new();
-        Some(Self { time, sim, admin, eyes, settings, client, _server: server })
+        Self { time, sim, admin, eyes, settings, client, redis, _server: server }
     }
 
     /// Starts a node. To the database it is a user of its own, so that it can be told who wrote what.
@@ -83,6 +101,11 @@ impl Cluster {
         settings.insert("DATABASE_URL".to_owned(), database);
         settings.insert("NODE_NAME".to_owned(), name.clone());
         Node::start(&name, &settings).await
+    }
+
+    /// The Redis of a cluster that has one.
+    pub(crate) fn redis(&self) -> &Arc<Redis> {
+        self.redis.as_ref().expect("a cluster with Redis")
     }
 
     /// The settings that nodes have in common.
@@ -122,6 +145,26 @@ impl Cluster {
                 return began.elapsed();
             }
             assert!(began.elapsed() < PATIENCE, "expected {wanted}, and it stays at {count}: {sql}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// As [`Cluster::until`], but time goes on by the second, up to `end`, where nothing else does.
+    pub(crate) async fn until_in_time(&self, sql: &str, wanted: i64, end: Instant) {
+        let (began, mut moved, mut before) = (Moment::now(), Moment::now(), None);
+        loop {
+            let count = self.count(sql).await;
+            if count == wanted {
+                return;
+            }
+            let now = self.time.now();
+            assert!(began.elapsed() < PATIENCE, "expected {wanted}, and at {now} it is {count}: {sql}");
+            if before != Some(count) {
+                (before, moved) = (Some(count), Moment::now());
+            } else if moved.elapsed() > STANDSTILL && now < end {
+                moved = Moment::now();
+                self.time.advance(TimeDelta::seconds(1));
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

@@ -17,11 +17,15 @@ mod postgres;
 #[path = "../support/process.rs"]
 mod process;
 #[expect(dead_code, unreachable_pub, reason = "made for the stories of one process")]
+#[path = "../support/redis.rs"]
+mod redis;
+#[expect(dead_code, unreachable_pub, reason = "made for the stories of one process")]
 #[path = "../support/watch.rs"]
 mod watch;
 
 mod migration;
 mod occurrence;
+mod outage;
 mod rolling;
 mod subscription;
 mod successor;

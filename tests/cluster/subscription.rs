@@ -25,6 +25,12 @@ async fn a_client_whose_node_dies_goes_on_at_another_without_a_hole_or_a_double(
     goes_on(Arc::new(cluster)).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_node_dies_goes_on_at_another_by_way_of_redis_too() {
+    let Some(cluster) = Cluster::with_redis(&[("LEASE_TTL_SECONDS", "2")]).await else { return };
+    goes_on(Arc::new(cluster)).await;
+}
+
 async fn goes_on(cluster: Arc<Cluster>) {
     let (mut first, second) = (cluster.node().await, cluster.node().await);
     let organisation = cluster.organisation(&first, "Shop").await;

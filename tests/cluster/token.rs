@@ -13,6 +13,12 @@ async fn a_token_that_is_revoked_at_one_node_ends_at_the_other_within_seconds_wi
     ends(&cluster, Duration::from_secs(15)).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_revoked_at_one_node_ends_at_the_other_at_once_by_way_of_redis() {
+    let Some(cluster) = Cluster::with_redis(&[("LEASE_TTL_SECONDS", "2")]).await else { return };
+    ends(&cluster, Duration::from_secs(2)).await;
+}
+
 async fn ends(cluster: &Cluster, within: Duration) {
     let (here, there) = (cluster.node().await, cluster.node().await);
     let organisation = cluster.organisation(&here, "Shop").await;
