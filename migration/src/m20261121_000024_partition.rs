@@ -125,7 +125,8 @@ const KEYS: [(&str, &str); 2] = [
 /// Positions of events that were deleted are not given again, which is why the new sequence goes on where the old one stands.
 const POSITIONS: &str = "
     CREATE SEQUENCE event_position_next;
-    SELECT setval('event_position_next', nextval(pg_get_serial_sequence('event', 'position')));
+    SELECT setval('event_position_next', greatest(
+        nextval(pg_get_serial_sequence('event', 'position')), (SELECT coalesce(max(position), 0) FROM event)));
     ALTER SEQUENCE event_position_next OWNED BY event_new.position;
     ALTER TABLE event_new ALTER COLUMN position SET DEFAULT nextval('event_position_next')";
 
@@ -229,5 +230,5 @@ async fn indexes(manager: &SchemaManager<'_>, table: &Table) -> Result<Vec<Strin
         unique = table.unique.map_or("", |(index, ..)| index)
     );
     let rows = manager.get_connection().query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }

@@ -36,6 +36,7 @@ mod ledger_kill;
 mod live;
 mod message;
 mod meta_webhook;
+mod migration;
 mod new_organisation;
 mod overlap;
 mod panic;
