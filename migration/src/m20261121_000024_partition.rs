@@ -125,7 +125,8 @@ const KEYS: [(&str, &str); 2] = [
 /// Positions of events that were deleted are not given again, which is why the new sequence goes on where the old one stands.
 const POSITIONS: &str = "
     CREATE SEQUENCE event_position_next;
-    SELECT setval('event_position_next', nextval(pg_get_serial_sequence('event', 'position')));
+    SELECT setval('event_position_next', greatest(
+        nextval(pg_get_serial_sequence('event', 'position')), (SELECT coalesce(max(position), 0) FROM event)));
     ALTER SEQUENCE event_position_next OWNED BY event_new.position;
     ALTER TABLE event_new ALTER COLUMN position SET DEFAULT nextval('event_position_next')";
 

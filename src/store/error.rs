@@ -143,9 +143,9 @@ pub(super) fn is_lost(error: &DbErr) -> bool {
     else {
         return false;
     };
-    match cause.as_ref() {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_lost_code(&code)),
-        cause => matches!(cause, sqlx::Error::Io(_) | sqlx::Error::BeginFailed),
+    match cause.as_database_error() {
+        Some(error) => error.code().is_some_and(|code| is_lost_code(&code)),
+        None => matches!(**cause, sqlx::Error::Io(_) | sqlx::Error::BeginFailed),
     }
 }
 

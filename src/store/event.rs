@@ -215,20 +215,19 @@ async fn take_sequences(tx: &Transaction, events: &[NewEvent]) -> Result<HashMap
 
 /// Inserts rows; their positions by organisation and sequence number.
 async fn insert(tx: &Transaction, rows: Vec<ActiveModel>) -> Result<HashMap<(Uuid, i64), i64>, StoreError> {
-    let mut statement = match tx.get_database_backend() {
-        DbBackend::Sqlite => Entity::insert_many(rows).into_query(),
-        DbBackend::Postgres | DbBackend::MySql | _ => {
-            let columns = || Column::iter().filter(|column| !matches!(column, Column::Position));
-            let mut arrays = Arrays::of(columns())?;
-            for row in &rows {
-                let values = columns().map(|column| row.get(column).into_value());
-                arrays.push(values.collect::<Option<Vec<_>>>().ok_or(DbErr::RecordNotInserted)?)?;
-            }
-            let mut statement = Query::insert();
-            statement.into_table(Entity).columns(columns());
-            statement.select_from(arrays.select()).map_err(|error| DbErr::Custom(error.to_string()))?;
-            statement
+    let mut statement = if tx.get_database_backend() == DbBackend::Postgres {
+        let columns = || Column::iter().filter(|column| !matches!(column, Column::Position));
+        let mut arrays = Arrays::of(columns())?;
+        for row in &rows {
+            let values = columns().map(|column| row.get(column).into_value());
+            arrays.push(values.collect::<Option<Vec<_>>>().ok_or(DbErr::RecordNotInserted)?)?;
         }
+        let mut statement = Query::insert();
+        statement.into_table(Entity).columns(columns());
+        statement.select_from(arrays.select()).map_err(|error| DbErr::Custom(error.to_string()))?;
+        statement
+    } else {
+        Entity::insert_many(rows).into_query()
     };
     statement.returning(Query::returning().columns([Column::OrganisationId, Column::Sequence, Column::Position]));
     let mut positions = HashMap::new();

@@ -48,8 +48,8 @@ impl Arrays {
     }
 
     /// The same for a statement written by hand: what goes behind `SELECT`, with places from `$1` on, and the values.
-    pub(super) fn into_parts(self, names: &str) -> (String, Vec<Value>) {
-        let columns = self.columns.iter().zip(names.split(", ")).enumerate();
+    pub(super) fn into_parts(self, list_of_names: &str) -> (String, Vec<Value>) {
+        let columns = self.columns.iter().zip(list_of_names.split(", ")).enumerate();
         let list =
             columns.map(|(place, ((_, array), name))| format!("unnest(CAST(${} AS {array})) AS {name}", place + 1));
         let list = list.collect::<Vec<_>>().join(", ");

@@ -161,7 +161,9 @@ async fn transactions_begin_again_after_postgres_ended_all_connections_and_after
     let Some((server, store)) = own_server(std::time::Duration::ZERO).await else { return };
     let busy = async || {
         let held = futures::future::join_all((0..8).map(|_| store.begin())).await;
-        held.into_iter().for_each(|tx| drop(tx.unwrap()));
+        for tx in held {
+            drop(tx.unwrap());
+        }
     };
     busy().await;
     assert!(server.terminate().await >= 8);

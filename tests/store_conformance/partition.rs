@@ -158,6 +158,10 @@ async fn fill_with_what_was_there(database: &Database, organisation: Organisatio
     fill::<_, event_sequence::ActiveModel>(database, vec![event_sequence::Model { organisation_id, last: 5 }]).await;
     let payloads = times().map(|(number, at)| payload(organisation, ChannelId::from_uuid(channel_id), number, at));
     fill::<_, usage_payload::ActiveModel>(database, payloads.collect()).await;
+    fill_attempts_and_counters(database, organisation_id, channel_id).await;
+}
+
+async fn fill_attempts_and_counters(database: &Database, organisation_id: Uuid, channel_id: Uuid) {
     let attempts = times().map(|(number, at)| webhook_attempt::Model {
         id: id_of(at),
         organisation_id,

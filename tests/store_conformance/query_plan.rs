@@ -149,13 +149,19 @@ async fn filled(database: &Database) -> Filled {
     Filled { organisations, record: records[0].id, channel, endpoint }
 }
 
+fn day(number: i64) -> chrono::NaiveDate {
+    date("2026-06-01") + Days::new(u64::try_from(number).expect("a small number"))
+}
+
+fn months(number: i64) -> chrono::NaiveDate {
+    date("2020-01-01") + chrono::Months::new(u32::try_from(number).expect("a small number"))
+}
+
 /// Account usage, hours of the ledger, counters of allowances, and invoices.
 async fn fill_counters(database: &Database, all: &[(OrganisationId, i64)], channel: Uuid) {
-    let day = |number: &i64| date("2026-06-01") + Days::new(u64::try_from(*number).unwrap());
-    let months = |number: &i64| date("2020-01-01") + chrono::Months::new(u32::try_from(*number).unwrap());
     let hours = all.iter().map(|(id, number)| usage_hour::Model {
         organisation_id: id.uuid(),
-        date: day(number),
+        date: day(*number),
         hour: 1,
         kind: "VOICE".to_owned(),
         resource_type: "minute".to_owned(),
@@ -169,10 +175,15 @@ async fn fill_counters(database: &Database, all: &[(OrganisationId, i64)], chann
         unpriced: 0,
     });
     fill::<_, usage_hour::ActiveModel>(database, hours.collect()).await;
-    // Each organisation has a channel of its own, which is called as it is.
+    fill_account_usage(database, all).await;
+    fill_billing(database, all).await;
+}
+
+/// Days and months, each organisation with a channel of its own, which is called as it is.
+async fn fill_account_usage(database: &Database, all: &[(OrganisationId, i64)]) {
     let days = all.iter().map(|(id, number)| daily_usage::Model {
         channel_id: id.uuid(),
-        date: day(number),
+        date: day(*number),
         organisation_id: id.uuid(),
         unit: "CONVERSATION".to_owned(),
         marketing: 1,
@@ -202,7 +213,7 @@ async fn fill_counters(database: &Database, all: &[(OrganisationId, i64)], chann
     fill::<_, daily_usage::ActiveModel>(database, days.collect()).await;
     let monthly = all.iter().map(|(id, number)| monthly_usage::Model {
         channel_id: id.uuid(),
-        month: months(number),
+        month: months(*number),
         organisation_id: id.uuid(),
         marketing: 1,
         utility: 0,
@@ -226,11 +237,14 @@ async fn fill_counters(database: &Database, all: &[(OrganisationId, i64)], chann
         computed_at: now(),
     });
     fill::<_, monthly_usage::ActiveModel>(database, monthly.collect()).await;
+}
+
+async fn fill_billing(database: &Database, all: &[(OrganisationId, i64)]) {
     let counters = all.iter().map(|(id, number)| allowance_counter::Model {
         organisation_id: id.uuid(),
         channel_id: Uuid::nil(),
         period: "DAY".to_owned(),
-        start: day(number),
+        start: day(*number),
         used_micros: 1,
         reserved_micros: 0,
         committed_micros: 0,
@@ -241,7 +255,7 @@ async fn fill_counters(database: &Database, all: &[(OrganisationId, i64)], chann
     let invoices = all.iter().map(|(id, number)| invoice::Model {
         id: id_of(now()),
         organisation_id: id.uuid(),
-        month: months(number),
+        month: months(*number),
         state: "DRAFT".to_owned(),
         number: None,
         plan_id: Uuid::nil(),
@@ -342,7 +356,7 @@ async fn big_tables(database: &Database) -> BTreeMap<String, i64> {
     let backend = db.get_database_backend();
     let names = match backend {
         DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
-        _ => {
+        DbBackend::Postgres | DbBackend::MySql | _ => {
             "SELECT CAST(relname AS text) FROM pg_class WHERE relkind = 'r' AND relnamespace = CAST('public' AS regnamespace)"
         }
     };

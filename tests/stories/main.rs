@@ -37,6 +37,7 @@ mod ledger_kill;
 mod live;
 mod message;
 mod meta_webhook;
+mod migration;
 mod new_organisation;
 mod overlap;
 mod panic;

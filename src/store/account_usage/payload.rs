@@ -63,17 +63,13 @@ pub async fn store_payload(
         fetched_at: now,
     };
     let changing = [Column::Source, Column::RangeFrom, Column::RangeTo, Column::FetchedAt];
-    let mut statement = match db.get_database_backend() {
-        DbBackend::Sqlite => {
-            let on_conflict =
-                OnConflict::columns([Column::ChannelId, Column::Sha256]).update_columns(changing).to_owned();
-            Entity::insert::<ActiveModel>(row.into_active_model()).on_conflict(on_conflict).into_query()
-        }
-        DbBackend::Postgres | DbBackend::MySql | _ => {
-            let row = Model { id: take_key(db, &row).await?, ..row };
-            let on_conflict = OnConflict::column(Column::Id).update_columns(changing).to_owned();
-            Entity::insert::<ActiveModel>(row.into_active_model()).on_conflict(on_conflict).into_query()
-        }
+    let mut statement = if db.get_database_backend() == DbBackend::Postgres {
+        let row = Model { id: take_key(db, &row).await?, ..row };
+        let on_conflict = OnConflict::column(Column::Id).update_columns(changing).to_owned();
+        Entity::insert::<ActiveModel>(row.into_active_model()).on_conflict(on_conflict).into_query()
+    } else {
+        let on_conflict = OnConflict::columns([Column::ChannelId, Column::Sha256]).update_columns(changing).to_owned();
+        Entity::insert::<ActiveModel>(row.into_active_model()).on_conflict(on_conflict).into_query()
     };
     statement.returning_col(Column::Id);
     let row = db.query_one(&statement).await?.ok_or(DbErr::RecordNotInserted)?;

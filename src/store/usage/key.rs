@@ -30,12 +30,11 @@ pub async fn taken_keys(db: &impl Db, organisation: OrganisationId, keys: &[&str
 /// That a record of the organisation has one of these keys, at most [`IDS_MAX`]. On PostgreSQL, where a key is found in a table without months, it
 /// is the record's id, which says in which month to look.
 pub(super) async fn one_of(db: &impl Db, organisation: OrganisationId, keys: &[&str]) -> Result<Condition, StoreError> {
-    let condition = match db.get_database_backend() {
-        DbBackend::Sqlite => Column::IdempotencyKey.is_in(keys.iter().copied()),
-        DbBackend::Postgres | DbBackend::MySql | _ => {
-            let known = known(db, organisation, keys).await?;
-            Column::Id.is_in(known.into_iter().map(|(_, id)| id))
-        }
+    let condition = if db.get_database_backend() == DbBackend::Postgres {
+        let known = known(db, organisation, keys).await?;
+        Column::Id.is_in(known.into_iter().map(|(_, id)| id))
+    } else {
+        Column::IdempotencyKey.is_in(keys.iter().copied())
     };
     Ok(Condition::all().add(condition))
 }

@@ -47,9 +47,10 @@ impl Written {
 /// On PostgreSQL a key that another transaction is about to take is waited for: `records` have to come in the order of organisation and
 /// key, or two transactions may wait for each other.
 pub async fn insert(tx: &Transaction, records: &[&UsageRecord]) -> Result<Written, StoreError> {
-    let inserted = match tx.get_database_backend() {
-        DbBackend::Sqlite => insert_places(tx, records).await?,
-        DbBackend::Postgres | DbBackend::MySql | _ => insert_arrays(tx, records).await?,
+    let inserted = if tx.get_database_backend() == DbBackend::Postgres {
+        insert_arrays(tx, records).await?
+    } else {
+        insert_places(tx, records).await?
     };
     let inserted = usize::try_from(inserted).unwrap_or(usize::MAX);
     if inserted == records.len() { Ok(Written::All) } else { taken(tx, records).await.map(Written::But) }
