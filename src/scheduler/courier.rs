@@ -292,6 +292,7 @@ impl Round {
                 self.news.clear();
                 self.walk = Walk::Begin;
             }
+            News::Won => self.sweep_at = self.parts.clock.now(),
         }
     }
 

@@ -93,7 +93,8 @@ pub async fn count_free(db: &impl Db) -> Result<u64, StoreError> {
 /// Who holds a shard; `None`: nobody at the moment.
 pub async fn owner(db: &impl Db, shard: Shard) -> Result<Option<NodeId>, StoreError> {
     let query = Entity::find_by_id(shard.number()).select_only().column(Column::Owner);
-    let query = query.filter(is_free(db).not());
+    let lasts = Column::ExpiresAt.into_expr().gt(Expr::cust(now_and(db, Duration::ZERO)));
+    let query = query.filter(Condition::any().add(Column::ExpiresAt.is_null()).add(lasts));
     let owner: Option<Option<uuid::Uuid>> = query.into_tuple().one(db).await?;
     Ok(owner.flatten().map(NodeId::from_uuid))
 }

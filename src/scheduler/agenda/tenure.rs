@@ -98,6 +98,9 @@ impl Agenda {
 
     /// Gives up so many shards, those in which nothing is under way first.
     pub(in crate::scheduler) fn leave(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
         let busy: BTreeSet<_> = self.running.keys().map(|organisation| Shard::of(*organisation)).collect();
         let held = self.tenures.held.keys().copied().filter(|shard| !self.tenures.is_left(*shard));
         let all: BTreeSet<_> = held.chain(self.tenures.arriving.keys().copied()).collect();
@@ -142,6 +145,9 @@ impl Agenda {
 
     /// Another owns these, or may do so: what runs there is told to end, and whatever it comes to is not heard. How many runs that were.
     pub(in crate::scheduler) fn lose(&mut self, shards: &[Shard]) -> usize {
+        if shards.is_empty() {
+            return 0;
+        }
         let lost: BTreeSet<_> = shards.iter().copied().collect();
         let is_lost = |organisation: OrganisationId| lost.contains(&Shard::of(organisation));
         for shard in &lost {

@@ -23,6 +23,8 @@ pub enum News {
     Organisation(OrganisationId),
     /// Anywhere.
     Anywhere,
+    /// At organisations that this node did not hold before, and of which it is not known whether they have addresses.
+    Won,
 }
 
 /// How many addresses one look finds at most.
@@ -71,7 +73,7 @@ impl Watched {
 }
 
 impl HookService {
-    /// News of organisations that this node holds, as it comes; ends with the bus. An address that was made on another node is heard of too.
+    /// News of organisations that this node holds, as it comes. An address that was made on another node is heard of too.
     pub fn listen(&self) -> impl Stream<Item = News> + Send + use<> {
         let (watched, holdings) = (std::sync::Arc::clone(&self.watched), self.core.holdings().clone());
         let hints = self.core.bus().listen().filter_map(move |heard| {
@@ -93,8 +95,8 @@ impl HookService {
                 }
             })
         });
-        // Both end with the bus, and neither does without the other.
-        select(hints, wakes)
+        let wins = self.core.holdings().wins().map(|()| News::Won);
+        select(select(hints, wakes), wins)
     }
 
     /// Whether it is this node that sends to the organisation's addresses.

@@ -4,12 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use futures_util::Stream;
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+
 use crate::domain::id::OrganisationId;
 use crate::domain::shard::{Epoch, Shard, Term};
 
 /// The shards that this node holds, as far as it knows: that it has lost one, it may learn late. Clones share it.
 #[derive(Clone)]
-pub struct Holdings(Arc<[AtomicI64]>);
+pub struct Holdings(Arc<Held>);
+
+struct Held {
+    epochs: Vec<AtomicI64>,
+    /// Touched whenever something was won.
+    won: watch::Sender<()>,
+}
 
 /// No epoch is as low: a shard that was ever held has a greater one.
 const NOT_HELD: i64 = -1;
@@ -17,7 +27,8 @@ const NOT_HELD: i64 = -1;
 impl Default for Holdings {
     /// Nothing.
     fn default() -> Self {
-        Self(Shard::all().map(|_| AtomicI64::new(NOT_HELD)).collect())
+        let epochs = Shard::all().map(|_| AtomicI64::new(NOT_HELD)).collect();
+        Self(Arc::new(Held { epochs, won: watch::Sender::default() }))
     }
 }
 
@@ -58,6 +69,14 @@ impl Holdings {
         for term in terms {
             self.set(term.shard, term.epoch.0);
         }
+        if !terms.is_empty() {
+            self.0.won.send_replace(());
+        }
+    }
+
+    /// Says so whenever something was won from now on; several times may be one.
+    pub fn wins(&self) -> impl Stream<Item = ()> + Send + use<> {
+        WatchStream::from_changes(self.0.won.subscribe())
     }
 
     pub(super) fn lose(&self, shards: &[Shard]) {
@@ -80,7 +99,7 @@ impl Holdings {
     }
 
     fn place(&self, shard: Shard) -> Option<&AtomicI64> {
-        self.0.get(usize::try_from(shard.number()).ok()?)
+        self.0.epochs.get(usize::try_from(shard.number()).ok()?)
     }
 }
 
