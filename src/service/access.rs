@@ -13,6 +13,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 pub use super::caller::Caller;
+use super::memo::shared;
 use super::{Core, ServiceError};
 use crate::bus::{Bus, Revocations, Revoked};
 use crate::domain::clock::Instant;
@@ -58,6 +59,8 @@ pub struct AccessService {
 struct Near {
     revocations: tokio::sync::Mutex<Revocations>,
     tokens: Moka<[u8; 32], Token>,
+    /// The same for those who stay: however many hold a token, it is looked at once.
+    held: Moka<TokenId, bool>,
 }
 
 impl std::fmt::Debug for Near {
@@ -69,7 +72,8 @@ impl std::fmt::Debug for Near {
 impl Near {
     fn new(bus: &dyn Bus) -> Self {
         let tokens = Moka::builder().max_capacity(NEAR_MAX).time_to_live(TRUST).build();
-        Self { revocations: tokio::sync::Mutex::new(bus.revocations()), tokens }
+        let held = Moka::builder().max_capacity(NEAR_MAX).time_to_live(TRUST).build();
+        Self { revocations: tokio::sync::Mutex::new(bus.revocations()), tokens, held }
     }
 
     /// Forgets what was revoked. Whoever comes meanwhile waits, so that nobody finds what another is about to forget.
@@ -77,8 +81,12 @@ impl Near {
         let mut revocations = self.revocations.lock().await;
         while let Some(Some(revoked)) = revocations.next().now_or_never() {
             match revoked {
-                Revoked::Gap => self.tokens.invalidate_all(),
+                Revoked::Gap => {
+                    self.tokens.invalidate_all();
+                    self.held.invalidate_all();
+                }
                 Revoked::Token(id) => {
+                    self.held.invalidate(&id).await;
                     // Tokens are revoked by hand, and seldom.
                     let found = self.tokens.iter().find(|(_, token)| token.id == id);
                     if let Some((hash, _)) = found {
@@ -116,7 +124,7 @@ impl AccessService {
                     self.touch(&mut token, now);
                     self.near.tokens.insert(hash, token.clone()).await;
                     // One that was revoked while it was remembered is forgotten again, whoever came first.
-                    if !self.still_valid(&Caller::of(token.clone())).await? {
+                    if !self.is_good(token.id).await? {
                         self.near.tokens.invalidate(&hash).await;
                         return Ok(None);
                     }
@@ -128,15 +136,28 @@ impl AccessService {
         Ok(token.is_live(now).then(|| Caller::of(token)))
     }
 
-    /// Looks at the token of a long-lived caller again; `None` once it no longer opens anything.
+    /// Whether what a long-lived caller holds still opens something, as far as it was heard of; it is looked at again every half minute, and where
+    /// word of revocations was lost.
     pub async fn still_valid(&self, caller: &Caller) -> Result<bool, ServiceError> {
         let Some(held) = caller.token() else { return Ok(true) };
-        let now = self.core.now();
-        if !held.is_live(now) {
+        if !held.is_live(self.core.now()) {
             return Ok(false);
         }
-        let token = store::token::find(self.core.store().read(), held.id).await?;
-        Ok(token.is_some_and(|token| token.is_live(now)))
+        self.near.hear().await;
+        let entry = self.near.held.entry(held.id).or_try_insert_with(self.is_good(held.id)).await;
+        let entry = entry.map_err(|error: Arc<ServiceError>| shared(&error))?;
+        // One that was revoked while it was remembered is forgotten again, whoever came first.
+        if entry.is_fresh() && *entry.value() && !self.is_good(held.id).await? {
+            self.near.held.invalidate(&held.id).await;
+            return Ok(false);
+        }
+        Ok(entry.into_value())
+    }
+
+    /// Looks at a token.
+    async fn is_good(&self, id: TokenId) -> Result<bool, ServiceError> {
+        let token = store::token::find(self.core.store().read(), id).await?;
+        Ok(token.is_some_and(|token| token.is_live(self.core.now())))
     }
 
     /// Resolves once what `caller` holds opens nothing any more, because it ran out or was revoked; for the command line, never. A

@@ -1,5 +1,6 @@
 //! Redis beside the server: absent at the start, lost under load, slow, and back; and two nodes that hear of each other through it.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::home::Home;
+use crate::support::process::{self, Process};
 use crate::support::proxy::Proxy;
 use crate::support::redis::{Redis, left_out};
 use crate::support::watch::{Told, Watch, beginning};
@@ -152,6 +154,8 @@ async fn a_slow_redis_makes_nobody_wait_long() {
     });
     let slowest = slowest.into_iter().max().expect("some asked");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    proxy.cut().await;
+    world.of(&shop, TODAY).await;
     proxy.mend();
 }
 
@@ -196,8 +200,10 @@ async fn a_token_revoked_on_one_ends_on_the_other(redis: Option<&Redis>) {
     assert!(matches!(watch.told().await, Told::End(Some(4403))), "the other node closes what was open");
     assert_eq!(refusal(&url, &secret).await.as_deref(), Some("UNAUTHENTICATED"));
 
-    let run = world.pull_day(&shop, "2026-06-04").await;
-    runs.until(|event| event["jobRun"]["id"] == run["id"] && event["jobRun"]["state"] == "SUCCEEDED").await;
+    // Whoever does the work, that there is some is written by the node that is asked for it.
+    let query = "mutation($id: ID!) { triggerDailyUsage(organisationId: $id, date: \"2026-06-04\") { id } }";
+    let run = world.ask(query, json!({ "id": shop })).await["triggerDailyUsage"].take();
+    runs.until(|event| event["jobRun"]["id"] == run["id"]).await;
     other.stop().await;
 }
 
@@ -226,4 +232,51 @@ async fn while_redis_is_lost_two_nodes_hear_of_each_other_some_seconds_later() {
     }
     let redis = Redis::absent();
     a_token_revoked_on_one_ends_on_the_other(Some(&redis)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_reads_once_that_redis_is_away_and_once_that_it_is_back_and_a_command_reaches_the_server() {
+    if left_out() {
+        return;
+    }
+    let (redis, home) = (Redis::absent(), Home::new().await);
+    let mut settings = process::settings(home.url(), "http://127.0.0.1:9", "http://127.0.0.1:9");
+    settings.insert("REDIS_URL".to_owned(), redis.url());
+    let admin = process::run(&settings, &["token", "create", "--admin"]).await;
+    let (mut server, url) = Process::serve(&settings).await;
+    let metrics =
+        async || reqwest::get(format!("{url}/metrics")).await.expect("an answer").text().await.expect("a text");
+    assert!(metrics().await.contains("wabacus_redis_up 0"));
+    for round in 0..2 {
+        redis.begin();
+        let away = Cell::new(0);
+        let level = server.logged(|entry| {
+            let message = entry["message"].as_str().unwrap_or_default();
+            away.set(away.get() + usize::from(message.starts_with("Redis is away") && entry["level"] == "WARN"));
+            (message == "Redis is back").then(|| entry["level"].clone())
+        });
+        assert_eq!(level.await, "INFO");
+        assert!(away.get() <= 1, "{} in round {round}", away.get());
+        assert!(metrics().await.contains("wabacus_redis_up 1"));
+        if round == 0 {
+            redis.end();
+            let since = Instant::now();
+            while !metrics().await.contains("wabacus_redis_up 0") {
+                assert!(since.elapsed() < PATIENCE, "nobody notices");
+            }
+        }
+    }
+
+    let query = "mutation { createOrganisation(input: { name: \"Shop\", timeZone: \"UTC\" }) { id } }";
+    let shop = process::ask(&url, admin.trim(), query, json!({})).await["createOrganisation"]["id"].take();
+    let query =
+        "mutation($id: ID!) { createToken(input: { name: \"till\", organisationId: $id }) { secret token { id } } }";
+    let made = process::ask(&url, admin.trim(), query, json!({ "id": shop })).await["createToken"].take();
+    let (id, secret) = (made["token"]["id"].as_str().expect("an id"), made["secret"].as_str().expect("a secret"));
+    let socket = format!("{}/graphql/ws", url.replace("http://", "ws://"));
+    let mut watch = Watch::begin(&socket, secret, "invoiceChanged", &json!({}), "{ cursor }").await;
+    assert_eq!(refusal(&url, secret).await, None);
+    assert_eq!(process::run(&settings, &["token", "revoke", id]).await, "revoked\n");
+    assert!(matches!(watch.told().await, Told::End(Some(4403))), "what another process revoked ends at once");
+    assert_eq!(refusal(&url, secret).await.as_deref(), Some("UNAUTHENTICATED"));
 }

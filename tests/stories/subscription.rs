@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::World;
+use crate::support::home::Home;
+use crate::support::process::{self, Process};
 use crate::support::watch::{Told, Watch, beginning, beginning_of_all};
 
 const USAGE: &str = "{ cursor channel { id } dates days { date revision } }";
@@ -140,4 +142,51 @@ async fn a_revoked_token_ends_its_connection_before_anything_more_is_told() {
     assert_eq!(revoked["revokeToken"], true);
     revise(&world, &organisation, "app-1", "2026-06-01").await;
     assert!(matches!(watch.told().await, Told::End(Some(4403))));
+}
+
+/// The statements that a server has sent to its database since it began.
+async fn statements(url: &str) -> u64 {
+    let text = reqwest::get(format!("{url}/metrics")).await.expect("an answer").text().await.expect("a text");
+    let line = text.lines().find_map(|line| line.strip_prefix("wabacus_sql_statements_total "));
+    line.expect("the statements are counted").parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_who_follow_the_same_shop_cost_the_database_hardly_more_than_one() {
+    let home = Home::new().await;
+    let settings = process::settings(home.url(), "http://127.0.0.1:9", "http://127.0.0.1:9");
+    let admin = process::run(&settings, &["token", "create", "--admin"]).await;
+    let (_process, url) = Process::serve(&settings).await;
+    let query = "mutation { createOrganisation(input: { name: \"Shop\", timeZone: \"UTC\" }) { id } }";
+    let shop = process::ask(&url, admin.trim(), query, json!({})).await["createOrganisation"]["id"].take();
+    let socket = format!("{}/graphql/ws", url.replace("http://", "ws://"));
+    let arguments = json!({ "organisationId": shop });
+    let resumed = json!({ "organisationId": shop, "after": beginning() });
+    let mut watches = Vec::new();
+    for number in 0..200 {
+        let arguments = if number % 2 == 0 { &arguments } else { &resumed };
+        watches.push(Watch::begin(&socket, admin.trim(), "usageChanged", arguments, "{ cursor }").await);
+    }
+    // Whoever begins at the beginning hears this, and so all are there when it is heard.
+    let record = async |number: usize| {
+        let query = "mutation($id: ID!, $key: String!) { recordUsage(organisationId: $id, records: [
+            { kind: SMS, resourceType: \"message\", resourceId: $key }]) { outcome } }";
+        let variables = json!({ "id": shop, "key": format!("sms-{number}") });
+        process::ask(&url, admin.trim(), query, variables).await;
+    };
+    record(0).await;
+    let mut seen = Vec::new();
+    for watch in &mut watches {
+        seen.push(watch.next().await);
+    }
+    let before = statements(&url).await;
+    for number in 1..=10 {
+        record(number).await;
+        let cursors: Vec<_> = futures::future::join_all(watches.iter_mut().map(Watch::next)).await;
+        assert!(cursors.iter().all(|event| *event == cursors[0]), "all hear the same");
+        assert!(seen.iter().all(|event| *event != cursors[0]), "and each once");
+        seen = cursors;
+    }
+    let cost = statements(&url).await - before;
+    assert!(cost < 500, "{cost} statements for ten records and two thousand tellings");
 }

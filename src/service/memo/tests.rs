@@ -1,6 +1,6 @@
 //! Answers that are kept: for how long, made how often, and dropped for whom.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
@@ -224,4 +224,153 @@ async fn two_nodes_with_one_cache_share_answers_and_drops() {
     assert_eq!(there.loads.load(Ordering::SeqCst), 0);
     assert_eq!(there.memo.drop_all(here.organisation, Topic::Live).await, 1);
     assert_eq!((ask(&here).await, ask(&there).await), (2, 2));
+}
+
+/// The way of one node to the cache that all share.
+#[derive(Debug)]
+struct Way {
+    shared: Arc<LocalCache>,
+    is_cut: AtomicBool,
+}
+
+impl Way {
+    fn to(shared: &Arc<LocalCache>) -> Arc<Self> {
+        Arc::new(Self { shared: Arc::clone(shared), is_cut: AtomicBool::new(false) })
+    }
+
+    fn cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::SeqCst);
+    }
+
+    fn cache(&self) -> Option<&LocalCache> {
+        (!self.is_cut.load(Ordering::SeqCst)).then_some(&*self.shared)
+    }
+}
+
+#[async_trait]
+impl Cache for Way {
+    async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.cache()?.get(key).await
+    }
+
+    async fn put(&self, key: &str, value: Vec<u8>, ttl: Duration) -> bool {
+        match self.cache() {
+            Some(cache) => cache.put(key, value, ttl).await,
+            None => false,
+        }
+    }
+
+    async fn remove(&self, key: &str) -> bool {
+        match self.cache() {
+            Some(cache) => cache.remove(key).await,
+            None => false,
+        }
+    }
+
+    async fn remove_all(&self, prefix: &str) -> u64 {
+        match self.cache() {
+            Some(cache) => cache.remove_all(prefix).await,
+            None => 0,
+        }
+    }
+}
+
+/// Two nodes, each with its own way to the cache, that ask about the same organisation; each counts its own loads.
+struct Nodes {
+    cache: Arc<LocalCache>,
+    ways: [Arc<Way>; 2],
+    rooms: [Room; 2],
+}
+
+impl Nodes {
+    fn new() -> Self {
+        let cache = Arc::<LocalCache>::default();
+        let ways = [Way::to(&cache), Way::to(&cache)];
+        let rooms = [0, 1].map(|node| Room::with(Arc::<Way>::clone(&ways[node])));
+        for room in &rooms {
+            room.gate.add_permits(Semaphore::MAX_PERMITS);
+        }
+        Self { cache, ways, rooms }
+    }
+
+    /// What a node shows: whose load it was, and which.
+    async fn ask(&self, node: usize) -> (usize, usize) {
+        let (organisation, room) = (self.rooms[0].organisation, &self.rooms[node]);
+        let load = async { Ok((node, room.load().await?)) };
+        room.memo.get(organisation, Topic::Live, "question", TTL, load).await.unwrap().value
+    }
+
+    async fn forget(&self, node: usize) {
+        self.rooms[node].memo.forget(self.rooms[0].organisation, Topic::Live).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_dropped_while_the_cache_was_out_of_reach_is_not_seen_here_again_and_soon_nowhere() {
+    let nodes = Nodes::new();
+    assert_eq!((nodes.ask(0).await, nodes.ask(1).await), ((0, 1), (0, 1)));
+    nodes.ways[0].cut(true);
+    nodes.forget(0).await;
+    assert_eq!((nodes.ask(0).await, nodes.ask(0).await), ((0, 2), (0, 3)), "nothing is kept out of reach");
+    nodes.ways[0].cut(false);
+    assert_eq!(nodes.ask(0).await, (0, 4), "not what the cache has");
+    assert_eq!((nodes.ask(0).await, nodes.ask(1).await), ((0, 4), (0, 4)), "and now all know");
+}
+
+#[tokio::test]
+async fn a_node_that_was_cut_off_shows_nothing_that_others_dropped_meanwhile() {
+    let nodes = Nodes::new();
+    assert_eq!((nodes.ask(0).await, nodes.ask(1).await), ((0, 1), (0, 1)));
+    nodes.ways[1].cut(true);
+    nodes.forget(0).await;
+    assert_eq!(nodes.ask(0).await, (0, 2));
+    assert_eq!(nodes.ask(1).await, (1, 1), "from its source");
+    nodes.ways[1].cut(false);
+    let seen = nodes.ask(1).await;
+    assert_ne!(seen, (0, 1), "what was dropped");
+    assert_eq!(nodes.ask(0).await, seen, "both see the same again");
+}
+
+#[tokio::test]
+async fn what_was_begun_out_of_reach_before_another_dropped_is_not_shown_to_anybody_after_it() {
+    let nodes = Nodes::new();
+    assert_eq!(nodes.ask(1).await, (1, 1));
+    nodes.ways[0].cut(true);
+    nodes.forget(0).await;
+    // Begun now, and over when the cache is back and the other has dropped what there was.
+    let room = &nodes.rooms[0];
+    let (gate, organisation) = (Semaphore::new(0), room.organisation);
+    let slow = async {
+        gate.acquire().await.expect("the gate is not taken away").forget();
+        Ok((9, 9))
+    };
+    let slow = room.memo.get(organisation, Topic::Live, "question", TTL, slow);
+    let (slow, ()) = tokio::join!(slow, async {
+        room.gather().await;
+        nodes.ways[0].cut(false);
+        nodes.forget(1).await;
+        gate.add_permits(1);
+    });
+    assert_eq!(slow.unwrap().value, (9, 9), "who asked before is answered");
+    let seen = nodes.ask(0).await;
+    assert_ne!(seen, (9, 9));
+    assert_eq!(nodes.ask(1).await, seen);
+}
+
+#[tokio::test]
+async fn a_cache_that_forgot_everything_shows_nothing_that_was_dropped_before() {
+    let nodes = Nodes::new();
+    assert_eq!((nodes.ask(0).await, nodes.ask(1).await), ((0, 1), (0, 1)));
+    let key = {
+        let known = &nodes.rooms[1].memo.generations;
+        let generation = known.likely(&generation_key(nodes.rooms[0].organisation, Topic::Live)).await.unwrap();
+        Name::new(nodes.rooms[0].organisation, Topic::Live, "question", generation).key
+    };
+    let old = nodes.cache.get(&key).await.unwrap();
+    nodes.forget(0).await;
+    nodes.cache.remove_all("").await;
+    // What the other node still had on its way arrives afterwards.
+    nodes.cache.put(&key, old, Duration::from_secs(60)).await;
+    assert_eq!(nodes.ask(1).await, (1, 1), "not what was dropped");
+    assert_eq!(nodes.ask(0).await, (1, 1));
 }
