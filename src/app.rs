@@ -36,7 +36,7 @@ use crate::service::{
     CatalogOptions, Core, CoreParts, InvoicingOptions, Lease, LedgerOptions, ManyNodes, MasterKeys, OneNode,
     SchedulingOptions, ServiceError, Services, WebhookOptions,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 
 /// What a test may put in the place of the real thing.
 #[derive(Clone)]
@@ -148,6 +148,7 @@ impl App {
         // Asked for before the database is touched: who forgot the key has changed nothing.
         let Some(keys) = config.keys.take() else { return Err(AppError::NoMasterKey) };
         let store = open_store(&config).await?;
+        make_months(&store, &wiring.clock).await;
         let foundation = Foundation::of(&config, keys);
         let core = core(store.clone(), foundation, &wiring.clock, &wiring.live, wiring.cache)?;
         let jobs = Arc::new(jobs(config.usage_lookback_days, config.retention, config.bootstrap));
@@ -227,6 +228,15 @@ pub async fn open_store(config: &Config) -> Result<Store, AppError> {
         tracing::info!(migrations = applied.len(), backend = store.backend(), "brought the database up to date");
     }
     Ok(store)
+}
+
+/// Makes the months that the database will need. Without them everything works all the same, so that it is no reason not to start.
+async fn make_months(store: &Store, clock: &SharedClock) {
+    match store::partition::make_ahead(store, clock.now()).await {
+        Ok(0) => {}
+        Ok(months) => tracing::info!(months, "made the months that the database will need"),
+        Err(error) => tracing::warn!(%error, "the months of the database could not be made; retention tries again"),
+    }
 }
 
 /// Tokens without a server, for the command line.

@@ -150,6 +150,11 @@ fn store_options(reader: &mut Reader) -> store::Options {
     let readers = setting("DATABASE_READERS", "8", "connections that read");
     let durable =
         setting("DATABASE_DURABLE", "off", "SQLite only: survive a power cut without losing the last moments");
+    let statement_timeout = setting(
+        "DATABASE_STATEMENT_TIMEOUT_SECONDS",
+        "30",
+        "PostgreSQL only: for one statement, but those of migrations; 0: none",
+    );
     store::Options {
         url: reader.take(url, |text| {
             let options = store::Options { url: text.to_owned(), ..store::Options::default() };
@@ -157,6 +162,7 @@ fn store_options(reader: &mut Reader) -> store::Options {
         }),
         readers_max: reader.take(readers, number(1..=500)),
         durable: reader.take(durable, switch),
+        statement_timeout: reader.take(statement_timeout, |text| number(0..=3_600)(text).map(Duration::from_secs)),
     }
 }
 

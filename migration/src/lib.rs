@@ -25,6 +25,7 @@ mod m20261121_000020_webhook_out;
 mod m20261121_000021_bootstrap;
 mod m20261121_000022_activity;
 mod m20261121_000023_node;
+mod m20261121_000024_partition;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000021_bootstrap::Migration),
             Box::new(m20261121_000022_activity::Migration),
             Box::new(m20261121_000023_node::Migration),
+            Box::new(m20261121_000024_partition::Migration),
         ]
     }
 }

@@ -228,10 +228,18 @@ async fn drain<B: Batch>(lane: Arc<Lane<B>>, core: Arc<Core>) {
 
 /// Writes the batches together; an answer for each, in their order. Where that fails, each is tried once more alone, so that what is wrong
 /// with one is no other's trouble.
+///
+/// Where the database is what was wrong (a deadlock, a connection that was lost), they are tried once more together. Should the first try
+/// have been committed without a word, the second finds all of it there already: each record is known by its key.
 async fn together<B: Batch>(core: &Core, batches: Vec<B>) -> Vec<Answer<B::Outcome>> {
-    match B::write(core, &batches).await {
+    let mut written = B::write(core, &batches).await;
+    if let Err(Failure::Other(error @ ServiceError::Unavailable(_))) = &written {
+        tracing::warn!(%error, calls = batches.len(), "a transaction was given up by the database, it is tried again");
+        written = B::write(core, &batches).await;
+    }
+    match written {
         Ok(answers) => answers,
-        Err(Failure::NotBegun(error)) => {
+        Err(Failure::NotBegun(error) | Failure::Other(error @ ServiceError::Unavailable(_))) => {
             let reason = error.to_string();
             tracing::warn!(%error, calls = batches.len(), "nothing can be recorded");
             batches.iter().map(|_| Err(ServiceError::Unavailable(reason.clone().into()))).collect()

@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 
 use entity::call_detail::{ActiveModel, Column, Entity, Model};
-use entity::usage_record;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _, Select};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, Select};
 use serde_json::{Map, Value};
 
 use super::keyset::{Keyset, placed};
 use super::row::{self, corrupt, read, read_all, read_country};
-use super::{Db, StoreError};
+use super::{Db, StoreError, usage};
 use crate::domain::clock::Instant;
 use crate::domain::id::{ChannelId, CustomerId, OrganisationId};
 use crate::domain::page::PageRequest;
@@ -91,16 +90,8 @@ pub async fn recorded(
     organisation: OrganisationId,
     keys: &[String],
 ) -> Result<HashSet<String>, StoreError> {
-    use usage_record::{Column, Entity};
-    let mut found = HashSet::new();
-    for batch in keys.chunks(row::IDS_MAX) {
-        let query = Entity::find()
-            .filter(Column::OrganisationId.eq(organisation.uuid()))
-            .filter(Column::IdempotencyKey.is_in(batch.iter().map(String::as_str)));
-        let keys: Vec<String> = query.select_only().column(Column::IdempotencyKey).into_tuple().all(db).await?;
-        found.extend(keys);
-    }
-    Ok(found)
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    Ok(usage::taken_keys(db, organisation, &keys).await?.into_iter().collect())
 }
 
 fn of(organisation: OrganisationId) -> Select<Entity> {

@@ -16,20 +16,40 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::error::StoreError;
+use super::error::{StoreError, is_lost};
 use crate::domain::input::BadInput;
 
 /// A transaction that may write. Dropped without [`Store::commit`], it leaves nothing behind.
 pub type Transaction = DatabaseTransaction;
 
-/// How long somebody waits for a connection before the database counts as not available.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long somebody waits for their turn to write to SQLite, or for one of its readers, before it counts as not available.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long somebody waits for a connection to PostgreSQL before it counts as not available: long enough for a server that starts anew, and
+/// short enough for a caller to be told.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long SQLite waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A PostgreSQL connection that rested for so long is asked whether it still lives before it is used.
-const IDLE_UNCHECKED_MAX: Duration = Duration::from_secs(30);
+const IDLE_UNCHECKED_MAX: Duration = Duration::from_secs(1);
+
+/// What every session of PostgreSQL is told besides the time-out of its statements. A lock is not waited for without end; who holds one in a
+/// transaction and says nothing (a node that was stopped, a machine that is gone) loses it, and a connection whose other end is gone is
+/// closed. See its manual, chapters 20.3.2 and 20.11.1.
+const SESSION: [(&str, &str); 6] = [
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+];
+
+/// Whatever takes its time by right: a migration.
+const UNHURRIED: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                         SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// A statement that takes longer is logged.
 const SLOW: Duration = Duration::from_secs(1);
@@ -48,11 +68,18 @@ pub struct Options {
     /// SQLite only: whether a commit waits for the disk. Without it a commit survives the death of the process but the last
     /// ones may be lost with the power; the file stays whole either way. PostgreSQL always waits.
     pub durable: bool,
+    /// PostgreSQL only: how long a statement may take; zero: as long as it wants. A migration always takes its time.
+    pub statement_timeout: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { url: "sqlite://wabacus.db".to_owned(), readers_max: 8, durable: false }
+        Self {
+            url: "sqlite://wabacus.db".to_owned(),
+            readers_max: 8,
+            durable: false,
+            statement_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -62,6 +89,7 @@ impl std::fmt::Debug for Options {
         f.debug_struct("Options")
             .field("readers_max", &self.readers_max)
             .field("durable", &self.durable)
+            .field("statement_timeout", &self.statement_timeout)
             .finish_non_exhaustive()
     }
 }
@@ -127,6 +155,8 @@ impl Options {
 pub struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// How many connections may turn out to be lost, one after the other, before a transaction is given up.
+    losses_max: u32,
 }
 
 impl Store {
@@ -147,6 +177,7 @@ impl Store {
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let tx = self.begin().await?;
         if tx.get_database_backend() == DbBackend::Postgres {
+            tx.execute_unprepared(UNHURRIED).await?;
             tx.execute_unprepared(MIGRATION_LOCK).await?;
         }
         let pending = Migrator::get_pending_migrations(&tx).await?;
@@ -167,7 +198,7 @@ impl Store {
     }
 
     /// Begins a transaction that may write. On SQLite it waits for its turn, and then no other can write until it ends: keep
-    /// it short, and use only the transaction inside it.
+    /// it short, and use only the transaction inside it. A connection that was lost since it was last used is replaced.
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
         // Deferred, as is the default, a transaction that reads before it writes fails whenever another wrote in between, and
         // no waiting helps.
@@ -175,7 +206,7 @@ impl Store {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        Ok(self.writer.begin_with_options(options).await?)
+        self.begin_on(&self.writer, options).await
     }
 
     /// Begins a transaction that only reads, and sees one state of the database throughout, whatever others commit meanwhile. Nobody waits for it.
@@ -189,7 +220,23 @@ impl Store {
                 ..Default::default()
             },
         };
-        Ok(self.reader.begin_with_options(options).await?)
+        self.begin_on(&self.reader, options).await
+    }
+
+    /// Nothing was done yet on a connection that turns out to be lost, so that another is as good: after a restart of the server each one is.
+    async fn begin_on(
+        &self,
+        pool: &DatabaseConnection,
+        options: TransactionOptions,
+    ) -> Result<Transaction, StoreError> {
+        let mut losses = 0;
+        loop {
+            match pool.begin_with_options(options).await {
+                Ok(tx) => return Ok(tx),
+                Err(error) if losses < self.losses_max && is_lost(&error) => losses += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Makes what the transaction did final.
@@ -229,7 +276,7 @@ async fn open_sqlite(address: SqliteConnectOptions, options: &Options) -> Result
     // Neither pool lets go of a connection: a file needs no rest, and the last one to go would fold the log into the file.
     let pool = || {
         SqlitePoolOptions::new()
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(TURN_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
@@ -242,12 +289,15 @@ async fn open_sqlite(address: SqliteConnectOptions, options: &Options) -> Result
     Ok(Store {
         reader: counted(SqlxSqliteConnector::from_sqlx_sqlite_pool(reader)),
         writer: counted(SqlxSqliteConnector::from_sqlx_sqlite_pool(writer)),
+        losses_max: 0,
     })
 }
 
 async fn open_postgres(address: PgConnectOptions, options: &Options) -> Result<Store, sqlx::Error> {
     let address = address
         .application_name("wabacus")
+        .options(SESSION)
+        .options([("statement_timeout", options.statement_timeout.as_millis())])
         .log_statements(LevelFilter::Off)
         .log_slow_statements(LevelFilter::Warn, SLOW);
     // A pool tries a server that refuses until its time is up; who opens wants to know at once.
@@ -266,5 +316,5 @@ async fn open_postgres(address: PgConnectOptions, options: &Options) -> Result<S
         .connect_with(address)
         .await?;
     let both = counted(SqlxPostgresConnector::from_sqlx_postgres_pool(pool));
-    Ok(Store { reader: both.clone(), writer: both })
+    Ok(Store { reader: both.clone(), writer: both, losses_max: options.readers_max })
 }

@@ -12,7 +12,8 @@ pub enum StoreError {
     /// (`organisation_external_id`).
     #[error("a row with the same {what} exists")]
     Unique { what: String },
-    /// The database could not be reached or was too busy; the same may work later.
+    /// The database could not be reached, was too busy, or took too long; the same may work later. A transaction that fails so left nothing,
+    /// unless it failed at its commit, of which nobody knows.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
     /// Another node took over this work; nothing of it may be written any more.
@@ -116,13 +117,14 @@ fn of_database(error: &dyn DatabaseError) -> Meaning {
     match error.code().as_deref().unwrap_or_default() {
         // PostgreSQL: a number is out of range.
         "22003" => Meaning::Overflow,
-        // PostgreSQL: connection lost, too few resources, shutting down, serialisation failed, deadlock, lock not available.
-        // See its manual, appendix A.
+        // PostgreSQL: connection lost, too few resources, shutting down, serialisation failed, deadlock, lock not available, a statement that
+        // took too long or was cancelled, a transaction in which nothing was said for too long. See its manual, appendix A. A server that
+        // cannot read its own files while it stops says so by 58.
         code if code.len() == 5 => {
-            let passing = code.starts_with("08")
+            let passing = is_lost_code(code)
                 || code.starts_with("53")
-                || code.starts_with("57P")
-                || matches!(code, "40001" | "40P01" | "55P03");
+                || code.starts_with("58")
+                || matches!(code, "40001" | "40P01" | "55P03" | "57014");
             if passing { Meaning::Unavailable } else { Meaning::Other }
         }
         // SQLite: the low byte is 5 (busy) or 6 (locked). See https://sqlite.org/rescode.html.
@@ -131,6 +133,25 @@ fn of_database(error: &dyn DatabaseError) -> Meaning {
             Ok(_) | Err(_) => Meaning::Other,
         },
     }
+}
+
+/// Whether the connection is gone, and with it whatever was begun on it.
+pub(super) fn is_lost(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+    | DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    match cause.as_ref() {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_lost_code(&code)),
+        cause => matches!(cause, sqlx::Error::Io(_) | sqlx::Error::BeginFailed),
+    }
+}
+
+/// PostgreSQL: connection lost, shutting down, ended after a transaction in which nothing was said for too long.
+fn is_lost_code(code: &str) -> bool {
+    code.len() == 5 && (code.starts_with("08") || code.starts_with("57P") || matches!(code, "25P03" | "25P04"))
 }
 
 /// PostgreSQL names the index, `organisation_external_id_key`; SQLite lists the columns,

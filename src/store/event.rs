@@ -1,30 +1,34 @@
 //! The event log: what happened, numbered per organisation and over all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use entity::event::{ActiveModel, Column, Entity, Model};
 use entity::{event_horizon, event_sequence};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveValue, ColumnTrait as _, DbBackend, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _, Select, Statement, Value,
+    ActiveModelTrait as _, ActiveValue, ColumnTrait as _, DbBackend, DbErr, EntityTrait as _, Iterable as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Select, Statement, Value,
 };
 use uuid::Uuid;
 
 use super::row::{self, ROWS_MAX, corrupt, read_all};
+use super::unnest::Arrays;
 use super::{Db, StoreError, Transaction};
 use crate::domain::clock::Instant;
 use crate::domain::event::{Event, Fact, FactKind, NewEvent};
 use crate::domain::id::OrganisationId;
 
-/// Adds events to the log, in their order. Call it last in the transaction: on PostgreSQL it takes a lock that is held until
-/// the transaction ends, so that positions are committed in the order in which they count.
+/// Adds events to the log, in their order. Call it last in the transaction: on PostgreSQL readers of all organisations' events wait from here on
+/// until the transaction ends, see [`settled`]. Who appends waits for nobody but those who append for the same organisation.
 pub async fn append(tx: &Transaction, events: &[NewEvent], now: Instant) -> Result<Vec<Event>, StoreError> {
     if events.is_empty() {
         return Ok(Vec::new());
     }
     if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared(ORDER_LOCK).await?;
+        let values = [APPENDING.into()];
+        let sql = "SELECT pg_advisory_xact_lock_shared($1, 0)";
+        tx.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
     }
     let mut next = take_sequences(tx, events).await?;
     let mut appended = Vec::with_capacity(events.len());
@@ -75,7 +79,10 @@ pub async fn after_position(
     kinds: &[FactKind],
     limit: u64,
 ) -> Result<Vec<Event>, StoreError> {
-    let query = of_kinds(kinds).filter(Column::Position.gt(position)).order_by_asc(Column::Position).limit(limit);
+    let mut query = of_kinds(kinds).filter(Column::Position.gt(position)).order_by_asc(Column::Position).limit(limit);
+    if let Some(settled) = settled(db).await? {
+        query = query.filter(Column::Position.lte(settled));
+    }
     read_all(query.all(db).await?, from_row)
 }
 
@@ -85,10 +92,48 @@ pub async fn last_sequence(db: &impl Db, organisation: OrganisationId) -> Result
     Ok(row.map_or(0, |row| row.last))
 }
 
-/// The position of the newest event, 0 if there is none.
+/// The position of the newest event, 0 if there is none: every later event has a greater one.
 pub async fn last_position(db: &impl Db) -> Result<i64, StoreError> {
-    let query = Entity::find().select_only().column(Column::Position).order_by_desc(Column::Position);
+    let mut query = Entity::find().select_only().column(Column::Position).order_by_desc(Column::Position);
+    if let Some(settled) = settled(db).await? {
+        query = query.filter(Column::Position.lte(settled));
+    }
     Ok(query.into_tuple().one(db).await?.unwrap_or(0))
+}
+
+/// On PostgreSQL: a position up to which all events are there that will ever be, at or beyond the newest one that was there when this was asked;
+/// `None`: any position is one.
+///
+/// Positions are given out before they are committed, and many transactions append at once, so that a lower one may come to light after a greater
+/// one. Whoever appends holds a lock, shared with all others who do, since before it got its positions and until its transaction is over and seen.
+/// Hence all that got one before now are among those who hold it now, or over; when these are over as well, nothing up to here can come any
+/// more. Within an organisation positions go up with the numbers, because the counter of these is held likewise.
+async fn settled(db: &impl Db) -> Result<Option<i64>, StoreError> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(None);
+    }
+    let given = Statement::from_string(DbBackend::Postgres, "SELECT last_value FROM event_position_next");
+    let given =
+        db.query_one_raw(given).await?.ok_or_else(|| DbErr::RecordNotFound("event_position_next".to_owned()))?;
+    let given: i64 = given.try_get_by_index(0)?;
+    let mut appending = appending(db).await?;
+    for _ in 0..LOOKS_MAX {
+        if appending.is_empty() {
+            return Ok(Some(given));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        let still = self::appending(db).await?;
+        appending.retain(|transaction| still.contains(transaction));
+    }
+    Err(StoreError::Unavailable(DbErr::Custom("somebody has not finished writing events for a minute".to_owned())))
+}
+
+/// The transactions that append events.
+async fn appending(db: &impl Db) -> Result<HashSet<String>, StoreError> {
+    let sql = "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'advisory' AND classid = CAST($1 AS oid) AND objid = 0
+               AND objsubid = 2 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let rows = db.query_all_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [APPENDING.into()])).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// The number of the organisation's oldest event that is kept; `None` if there is none.
@@ -133,8 +178,14 @@ pub async fn delete_before(
 /// The one row of the horizon.
 const HORIZON: i32 = 1;
 
-/// Held until the transaction ends. The number means nothing.
-const ORDER_LOCK: &str = "SELECT pg_advisory_xact_lock(7216094421032)";
+/// The lock of those who append on PostgreSQL, which all of them share. The number means nothing.
+const APPENDING: i32 = 7_216_096;
+
+/// How long after it looked who still appends a reader looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// How often. PostgreSQL ends a transaction long before that, whatever it waits for.
+const LOOKS_MAX: u32 = 12_000;
 
 /// Takes as many numbers as each organisation has events; the first of each.
 async fn take_sequences(tx: &Transaction, events: &[NewEvent]) -> Result<HashMap<OrganisationId, i64>, StoreError> {
@@ -164,7 +215,21 @@ async fn take_sequences(tx: &Transaction, events: &[NewEvent]) -> Result<HashMap
 
 /// Inserts rows; their positions by organisation and sequence number.
 async fn insert(tx: &Transaction, rows: Vec<ActiveModel>) -> Result<HashMap<(Uuid, i64), i64>, StoreError> {
-    let mut statement = Entity::insert_many(rows).into_query();
+    let mut statement = match tx.get_database_backend() {
+        DbBackend::Sqlite => Entity::insert_many(rows).into_query(),
+        DbBackend::Postgres | DbBackend::MySql | _ => {
+            let columns = || Column::iter().filter(|column| !matches!(column, Column::Position));
+            let mut arrays = Arrays::of(columns())?;
+            for row in &rows {
+                let values = columns().map(|column| row.get(column).into_value());
+                arrays.push(values.collect::<Option<Vec<_>>>().ok_or(DbErr::RecordNotInserted)?)?;
+            }
+            let mut statement = Query::insert();
+            statement.into_table(Entity).columns(columns());
+            statement.select_from(arrays.select()).map_err(|error| DbErr::Custom(error.to_string()))?;
+            statement
+        }
+    };
     statement.returning(Query::returning().columns([Column::OrganisationId, Column::Sequence, Column::Position]));
     let mut positions = HashMap::new();
     for row in tx.query_all(&statement).await? {

@@ -29,6 +29,7 @@ pub mod metric;
 pub mod message;
 pub mod node;
 pub mod organisation;
+pub mod partition;
 pub mod plan;
 pub mod rejected_update;
 pub mod rollup;
@@ -36,6 +37,7 @@ mod row;
 pub mod schedule;
 pub mod snapshot;
 pub mod token;
+mod unnest;
 pub mod usage;
 pub mod webhook_secret;
 

@@ -3,11 +3,12 @@
 use entity::organisation;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, OnConflict, Query};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect as _,
-    Select,
+    ActiveModelTrait, ColumnTrait, Condition, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable as _,
+    ModelTrait, QueryFilter, QuerySelect as _, Select,
 };
 use uuid::Uuid;
 
+use super::unnest::{self, Arrays};
 use super::{Db, StoreError};
 use crate::domain::account_usage::UsageCategory;
 use crate::domain::money::{Currency, Fees, Money};
@@ -15,7 +16,7 @@ use crate::domain::period::{DateRange, Zone};
 use crate::domain::shard::{SHARDS, Shard};
 use crate::domain::usage::Country;
 
-/// How many rows one statement writes. SQLite binds at most 32,766 values in a statement, and the widest table has 30 columns.
+/// How many rows one statement writes that has a place for every value. SQLite binds at most 32,766 values in a statement, and the widest table has 30 columns.
 pub(super) const ROWS_MAX: usize = 500;
 
 /// How many ids one statement asks for.
@@ -85,13 +86,16 @@ pub(super) fn read_all<R, T>(
     rows.into_iter().map(reader).collect()
 }
 
-/// Inserts whole rows, [`ROWS_MAX`] a statement; how many rows were written. A key must not come twice in `rows` when
-/// `on_conflict` updates, because PostgreSQL refuses to update one row twice in a statement.
+/// Inserts whole rows, many in a statement; how many rows were written. A key must not come twice in `rows` when `on_conflict` updates, because
+/// PostgreSQL refuses to update one row twice in a statement.
 pub(super) async fn insert<M, A>(db: &impl Db, rows: Vec<M>, on_conflict: Option<OnConflict>) -> Result<u64, StoreError>
 where
     M: ModelTrait + IntoActiveModel<A>,
     A: ActiveModelTrait<Entity = M::Entity>,
 {
+    if db.get_database_backend() == DbBackend::Postgres {
+        return insert_arrays::<M>(db, rows, on_conflict).await;
+    }
     let mut written = 0;
     let mut rows = rows.into_iter();
     loop {
@@ -105,6 +109,30 @@ where
         }
         written += statement.exec_without_returning(db).await?;
     }
+}
+
+/// The same on PostgreSQL, with an array for each column.
+async fn insert_arrays<M: ModelTrait>(
+    db: &impl Db,
+    rows: Vec<M>,
+    on_conflict: Option<OnConflict>,
+) -> Result<u64, StoreError> {
+    let columns = || <M::Entity as EntityTrait>::Column::iter();
+    let mut written = 0;
+    for batch in rows.chunks(unnest::ROWS_MAX) {
+        let mut arrays = Arrays::of(columns())?;
+        for row in batch {
+            arrays.push(columns().map(|column| row.get(column)))?;
+        }
+        let mut statement = Query::insert();
+        statement.into_table(M::Entity::default()).columns(columns());
+        statement.select_from(arrays.select()).map_err(|error| DbErr::Custom(error.to_string()))?;
+        if let Some(on_conflict) = &on_conflict {
+            statement.on_conflict(on_conflict.clone());
+        }
+        written += db.execute(&statement).await?.rows_affected();
+    }
+    Ok(written)
 }
 
 /// What is there already under `key` grows by what is inserted.

@@ -5,7 +5,11 @@ use sea_orm_migration::MigratorTrait as _;
 use wabacus::store::{self, Options, Store, StoreError};
 
 use crate::harness::{Database, stories, write};
+use crate::postgres::Postgres;
 use crate::sample::{now, organisation, stored_organisation};
+
+/// How many there are.
+const MIGRATIONS: usize = 24;
 
 stories! {
     a_migrated_database_has_nothing_left_to_migrate,
@@ -28,8 +32,8 @@ async fn what_was_made_can_be_taken_back(database: &Database) {
     let tx = database.store.begin().await.unwrap();
     migration::Migrator::down(&tx, None).await.unwrap();
     Store::commit(tx).await.unwrap();
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), 23);
-    assert_eq!(database.store.migrate().await.unwrap().len(), 23);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATIONS);
+    assert_eq!(database.store.migrate().await.unwrap().len(), MIGRATIONS);
     stored_organisation(database, "Kedai Kopi").await;
 }
 
@@ -85,12 +89,12 @@ async fn a_second_process_finds_what_the_first_wrote(database: &Database) {
 
 async fn two_processes_migrate_at_once(database: Option<Database>) {
     let Some(database) = database else { return };
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), 23);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATIONS);
     let second = database.open_again().await;
     let (here, there) = tokio::join!(database.store.migrate(), second.migrate());
     let mut applied = [here.unwrap().len(), there.unwrap().len()];
     applied.sort_unstable();
-    assert_eq!(applied, [0, 23]);
+    assert_eq!(applied, [0, MIGRATIONS]);
 }
 
 #[tokio::test]
@@ -140,4 +144,64 @@ fn an_address_that_cannot_work_is_refused_without_quoting_it() {
     assert_eq!(Options { readers_max: 0, ..Options::default() }.validate().unwrap_err().field, "readers_max");
     assert!(options("postgres://wabacus:secret@host/wabacus").validate().is_ok());
     assert!(!format!("{:?}", options("postgres://wabacus:secret@host/wabacus")).contains("secret"));
+}
+
+/// A PostgreSQL of one's own, which may be stopped, with a database on it.
+async fn own_server(statement_timeout: std::time::Duration) -> Option<(std::sync::Arc<Postgres>, Store)> {
+    crate::harness::postgres().await?;
+    let server = tokio::task::spawn_blocking(Postgres::start).await.expect("PostgreSQL starts");
+    let options = Options { url: server.create_database().await, statement_timeout, ..Options::default() };
+    let store = Store::open(&options).await.expect("the database opens");
+    store.migrate().await.expect("the tables are made");
+    Some((std::sync::Arc::new(server), store))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_begin_again_after_postgres_ended_all_connections_and_after_it_started_anew() {
+    let Some((server, store)) = own_server(std::time::Duration::ZERO).await else { return };
+    let busy = async || {
+        let held = futures::future::join_all((0..8).map(|_| store.begin())).await;
+        held.into_iter().for_each(|tx| drop(tx.unwrap()));
+    };
+    busy().await;
+    assert!(server.terminate().await >= 8);
+    busy().await;
+    for mode in ["fast", "immediate"] {
+        let server = std::sync::Arc::clone(&server);
+        tokio::task::spawn_blocking(move || server.restart(mode)).await.unwrap();
+        busy().await;
+    }
+    let tx = store.begin().await.unwrap();
+    assert!(server.terminate().await > 0);
+    let fresh = organisation("Kedai Kopi");
+    let lost = store::organisation::insert(&tx, &fresh, now()).await;
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+
+    let stopped = std::sync::Arc::clone(&server);
+    tokio::task::spawn_blocking(move || stopped.stop()).await.unwrap();
+    let begun = std::time::Instant::now();
+    assert!(matches!(store.begin().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+    let stopped = std::sync::Arc::clone(&server);
+    tokio::task::spawn_blocking(move || stopped.start_again()).await.unwrap();
+    store.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_long_and_what_stands_in_anothers_way_is_given_up_by_postgres_and_may_be_tried_again() {
+    let Some((_server, store)) = own_server(std::time::Duration::from_secs(1)).await else { return };
+    let tx = store.begin().await.unwrap();
+    let slow = tx.execute_unprepared("SELECT pg_sleep(60)").await.map_err(StoreError::from);
+    assert!(matches!(slow, Err(StoreError::Unavailable(_))), "{slow:?}");
+    drop(tx);
+
+    let (one, other) = (store.begin().await.unwrap(), store.begin().await.unwrap());
+    let lock = |number: u32| format!("SELECT pg_advisory_xact_lock({number})");
+    one.execute_unprepared(&lock(1)).await.unwrap();
+    other.execute_unprepared(&lock(2)).await.unwrap();
+    let (two, first) = (lock(2), lock(1));
+    let (here, there) = tokio::join!(one.execute_unprepared(&two), other.execute_unprepared(&first));
+    let refused: Vec<_> = [here, there].into_iter().filter_map(Result::err).map(StoreError::from).collect();
+    assert!(matches!(refused.as_slice(), [StoreError::Unavailable(_), ..]), "{refused:?}");
 }

@@ -18,6 +18,7 @@ mod catalog;
 mod cdr;
 mod credit;
 mod current_period;
+mod database_lost;
 mod dead_letter;
 mod demo;
 mod doctor;

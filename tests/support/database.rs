@@ -16,7 +16,7 @@ pub struct Database(Store);
 impl Database {
     pub async fn look_into(url: &str) -> Self {
         // One reader, because SQLite counts what others wrote for each connection.
-        let options = Options { url: url.to_owned(), readers_max: 1, durable: false };
+        let options = Options { url: url.to_owned(), readers_max: 1, ..Options::default() };
         Self(Store::open(&options).await.expect("the database is there"))
     }
 

@@ -12,7 +12,7 @@ pub mod home;
 pub mod hook;
 pub mod ledger;
 pub mod node;
-mod postgres;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;

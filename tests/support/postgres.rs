@@ -22,6 +22,8 @@ pub(crate) struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    /// What it was started with.
+    options: String,
     databases: AtomicU32,
 }
 
@@ -47,30 +49,62 @@ impl Postgres {
         let data = folder.path().join("data");
         let options = ["--auth=trust", "--username=wabacus", "--encoding=UTF8", "--locale=C", "--no-sync"];
         demand(as_plain_user(&programs.join("initdb")).arg("--pgdata").arg(&data).args(options));
-        let server = Self { folder, programs, port: 0, databases: AtomicU32::new(0) };
-        server.listen(&data)
+        let server = Self { folder, programs, port: 0, options: String::new(), databases: AtomicU32::new(0) };
+        server.listen()
     }
 
     /// A free port may be taken by another between asking for it and using it, hence several tries.
-    fn listen(mut self, data: &Path) -> Self {
+    fn listen(mut self) -> Self {
         let mut output = None;
         for _ in 0..5 {
             self.port = free_port();
             let sockets = self.folder.path().display();
             // Only who measures wants to wait for the disk.
             let fsync = std::env::var("WABACUS_POSTGRES_FSYNC").unwrap_or_else(|_| "off".to_owned());
-            let options =
+            self.options =
                 format!("-h 127.0.0.1 -p {} -k {sockets} -c fsync={fsync} -c max_connections=1000", self.port);
-            let mut start = as_plain_user(&self.programs.join("pg_ctl"));
-            start.arg("start").arg("--wait").arg("--silent").arg("--pgdata").arg(data);
-            start.arg("--log").arg(self.folder.path().join("log")).arg("--options").arg(options);
-            let tried = start.output().expect("pg_ctl runs");
+            let tried = self.control("start").output().expect("pg_ctl runs");
             if tried.status.success() {
                 return self;
             }
             output = Some(tried);
         }
         panic!("PostgreSQL does not start: {output:?}");
+    }
+
+    /// `pg_ctl start` or `pg_ctl restart`.
+    fn control(&self, what: &str) -> Command {
+        let mut control = as_plain_user(&self.programs.join("pg_ctl"));
+        control.arg(what).arg("--wait").arg("--silent").arg("--pgdata").arg(self.folder.path().join("data"));
+        control.arg("--log").arg(self.folder.path().join("log")).arg("--options").arg(&self.options);
+        control
+    }
+
+    /// Stops it and starts it anew on the same port: `fast`, which ends everybody's connections and says so, or `immediate`, as if it had died.
+    pub(crate) fn restart(&self, mode: &str) {
+        demand(self.control("restart").arg("--mode").arg(mode));
+    }
+
+    /// Stops it, ending everybody's connections.
+    pub(crate) fn stop(&self) {
+        let mut stop = as_plain_user(&self.programs.join("pg_ctl"));
+        stop.arg("stop").arg("--mode=fast").arg("--silent").arg("--pgdata").arg(self.folder.path().join("data"));
+        demand(&mut stop);
+    }
+
+    /// Starts it again where it was stopped.
+    pub(crate) fn start_again(&self) {
+        demand(&mut self.control("start"));
+    }
+
+    /// Ends the connections of everybody else; how many there were.
+    pub(crate) async fn terminate(&self) -> i64 {
+        let mut admin = PgConnection::connect(&self.url("postgres")).await.expect("the server answers");
+        let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let ended: (i64,) = sqlx::query_as(others).fetch_one(&mut admin).await.expect("an answer");
+        admin.close().await.expect("the connection ends");
+        ended.0
     }
 
     /// The address of a new, empty database.

@@ -1,14 +1,17 @@
 //! `RETENTION`: every night, what is old enough is deleted, in small batches so that nobody waits for it.
 
+use std::sync::{Mutex, PoisonError};
+
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 
 use super::{Job, JobContext};
 use crate::domain::attempt::Verdict;
+use crate::domain::clock::Instant;
 use crate::domain::job::{JobKind, JobRunState, Progress};
 use crate::domain::schedule::Cron;
 use crate::service::{ServiceError, allowance};
-use crate::store;
+use crate::store::{self, partition};
 
 /// How long what is kept; `None`: for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +60,8 @@ const FAILED: &[JobRunState] = &[JobRunState::Failed, JobRunState::Partial];
 pub struct Retention {
     cron: Cron,
     options: RetentionOptions,
+    /// The day on which this process last looked after the months of the database.
+    tended: Mutex<Option<NaiveDate>>,
 }
 
 enum Table {
@@ -77,7 +82,7 @@ impl Retention {
     /// Never: its own cron text is one, as any test of it shows.
     pub fn new(options: RetentionOptions) -> Self {
         let cron = Cron::parse("cron", "30 3 * * *").expect("every night at half past three is a cron text");
-        Self { cron, options }
+        Self { cron, options, tended: Mutex::new(None) }
     }
 
     /// Deletes batch by batch until nothing old is left; returns how many rows went.
@@ -114,6 +119,48 @@ impl Retention {
             }
         }
     }
+
+    /// Makes the months that the database will need, and drops those in which everything is old: for all organisations, and so once a day and
+    /// not with each one's job. Where a table is too busy for it, tomorrow is as good.
+    async fn tend_months(&self, context: &JobContext, now: Instant) -> Result<(), ServiceError> {
+        let today = Some(now.date_naive());
+        if std::mem::replace(&mut *self.tended.lock().unwrap_or_else(PoisonError::into_inner), today) == today {
+            return Ok(());
+        }
+        match self.make_and_drop_months(context, now).await {
+            Err(error @ ServiceError::Unavailable(_)) => {
+                tracing::warn!(%error, "the months of the database could not be looked after, which is tried again tomorrow");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn make_and_drop_months(&self, context: &JobContext, now: Instant) -> Result<(), ServiceError> {
+        for partition in partition::missing(context.core().store().read(), now).await? {
+            let work = context.begin().await?;
+            partition::make(work.tx(), partition).await?;
+            work.commit().await?;
+            tracing::info!(partition = partition.name(), "made a month ahead");
+        }
+        let kept = [
+            (partition::Table::Event, self.options.events),
+            (partition::Table::WebhookAttempt, self.options.webhook_attempts),
+            (partition::Table::UsagePayload, self.options.payloads),
+        ];
+        for (table, keep) in kept {
+            let Some(keep) = keep else { continue };
+            for partition in partition::over(context.core().store().read(), table, now - keep).await? {
+                let work = context.begin().await?;
+                let is_gone = partition::drop_month(work.tx(), partition).await?;
+                work.commit().await?;
+                if is_gone {
+                    tracing::info!(partition = partition.name(), "dropped a month in which everything was old");
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -138,6 +185,7 @@ impl Job for Retention {
         work.commit().await?;
         let reservations = Self::clear(context, Table::Reservations, Some(RESERVATIONS_KEPT)).await?;
         let attempts = Self::clear(context, Table::WebhookAttempts, self.options.webhook_attempts).await?;
+        self.tend_months(context, context.core().now()).await?;
         let deleted = payloads + finished + failed + events + rejected + alerts + reservations + attempts;
         if deleted > 0 {
             let organisation = context.run().organisation_id;

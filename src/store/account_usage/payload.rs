@@ -4,8 +4,8 @@ use entity::usage_payload::{ActiveModel, Column, Entity, Model};
 use entity::{daily_usage, usage_payload};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, DbErr, DerivePartialModel, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, DbBackend, DbErr, DerivePartialModel, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement, Value,
 };
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::{ChannelId, OrganisationId, PayloadId};
 use crate::domain::period::DateRange;
 use crate::store::row::{IDS_MAX, read_hash, read_range};
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, unnest};
 
 /// A body as a BSP sent it, with what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +62,33 @@ pub async fn store_payload(
         body: report.payload.body.clone(),
         fetched_at: now,
     };
-    let on_conflict = OnConflict::columns([Column::ChannelId, Column::Sha256])
-        .update_columns([Column::Source, Column::RangeFrom, Column::RangeTo, Column::FetchedAt])
-        .to_owned();
-    let mut statement = Entity::insert::<ActiveModel>(row.into_active_model()).on_conflict(on_conflict).into_query();
+    let changing = [Column::Source, Column::RangeFrom, Column::RangeTo, Column::FetchedAt];
+    let mut statement = match db.get_database_backend() {
+        DbBackend::Sqlite => {
+            let on_conflict =
+                OnConflict::columns([Column::ChannelId, Column::Sha256]).update_columns(changing).to_owned();
+            Entity::insert::<ActiveModel>(row.into_active_model()).on_conflict(on_conflict).into_query()
+        }
+        DbBackend::Postgres | DbBackend::MySql | _ => {
+            let row = Model { id: take_key(db, &row).await?, ..row };
+            let on_conflict = OnConflict::column(Column::Id).update_columns(changing).to_owned();
+            Entity::insert::<ActiveModel>(row.into_active_model()).on_conflict(on_conflict).into_query()
+        }
+    };
     statement.returning_col(Column::Id);
     let row = db.query_one(&statement).await?.ok_or(DbErr::RecordNotInserted)?;
     Ok(PayloadId::from_uuid(row.try_get_by_index(0)?))
+}
+
+/// On PostgreSQL: the id of the payload that a body is, which is held until the transaction ends. No index can span the months in which payloads
+/// are kept, so that what tells them apart is in a table of its own.
+async fn take_key(db: &impl Db, row: &Model) -> Result<Uuid, StoreError> {
+    let sql = "INSERT INTO usage_payload_key (channel_id, sha256, usage_payload_id) VALUES ($1, $2, $3)
+               ON CONFLICT (channel_id, sha256) DO UPDATE SET usage_payload_id = usage_payload_key.usage_payload_id
+               RETURNING usage_payload_id";
+    let values = [row.channel_id.into(), row.sha256.clone().into(), row.id.into()];
+    let taken = db.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
+    Ok(taken.ok_or(DbErr::RecordNotInserted)?.try_get_by_index(0)?)
 }
 
 /// The organisation's payload with this id.
@@ -133,6 +153,12 @@ pub async fn delete_payloads(
             .filter(daily_usage::Column::PayloadId.is_in(batch()))
             .exec(db)
             .await?;
+        // The keys first: so are they taken.
+        if db.get_database_backend() == DbBackend::Postgres {
+            let sql = "DELETE FROM usage_payload_key WHERE usage_payload_id = ANY(CAST($1 AS uuid[]))";
+            let values = [unnest::array(batch().map(Value::from))?];
+            db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
+        }
         removed += Entity::delete_many().filter(Column::Id.is_in(batch())).exec(db).await?.rows_affected;
     }
     Ok(removed)

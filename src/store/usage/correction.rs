@@ -8,6 +8,7 @@ use sea_orm::{
     ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
+use super::key;
 use super::list::Place;
 use super::record::from_row;
 use crate::domain::clock::Instant;
@@ -38,7 +39,7 @@ pub async fn hold_by_key(
     for keys in keys.chunks(row::IDS_MAX) {
         let query = Entity::find()
             .filter(Column::OrganisationId.eq(organisation.uuid()))
-            .filter(Column::IdempotencyKey.is_in(keys.iter().copied()))
+            .filter(key::one_of(tx, organisation, keys).await?)
             .order_by_asc(Column::OccurredAt)
             .order_by_asc(Column::Id);
         records.extend(read_all(query.lock_exclusive().all(tx).await?, from_row)?);

@@ -1,13 +1,15 @@
 //! Records going in, many in a statement, and prices that come later.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use entity::usage_record::{Column, Entity};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, DbBackend, EntityTrait as _, QueryFilter as _, QuerySelect as _, Statement, Value};
+use sea_orm::{
+    ColumnTrait as _, DbBackend, EntityTrait as _, Iterable as _, QueryFilter as _, QuerySelect as _, Statement, Value,
+};
 
+use super::key;
 use super::record::{COLUMN_COUNT, COLUMNS, read_hash, values};
 use crate::domain::account_usage::UsageCategory;
 use crate::domain::id::{OrganisationId, RateId, UsageRecordId};
@@ -15,6 +17,7 @@ use crate::domain::money::Money;
 use crate::domain::period::Month;
 use crate::domain::usage::{Country, UsageRecord};
 use crate::store::row::{IDS_MAX, ROWS_MAX};
+use crate::store::unnest::{self, Arrays};
 use crate::store::{Db as _, StoreError, Transaction};
 
 /// What became of records that were to be inserted.
@@ -44,6 +47,16 @@ impl Written {
 /// On PostgreSQL a key that another transaction is about to take is waited for: `records` have to come in the order of organisation and
 /// key, or two transactions may wait for each other.
 pub async fn insert(tx: &Transaction, records: &[&UsageRecord]) -> Result<Written, StoreError> {
+    let inserted = match tx.get_database_backend() {
+        DbBackend::Sqlite => insert_places(tx, records).await?,
+        DbBackend::Postgres | DbBackend::MySql | _ => insert_arrays(tx, records).await?,
+    };
+    let inserted = usize::try_from(inserted).unwrap_or(usize::MAX);
+    if inserted == records.len() { Ok(Written::All) } else { taken(tx, records).await.map(Written::But) }
+}
+
+/// On SQLite: a place for every value. How many records were written.
+async fn insert_places(tx: &Transaction, records: &[&UsageRecord]) -> Result<u64, StoreError> {
     let mut inserted = 0;
     let mut rest = records;
     while !rest.is_empty() {
@@ -53,12 +66,36 @@ pub async fn insert(tx: &Transaction, records: &[&UsageRecord]) -> Result<Writte
         for record in batch {
             bound.extend(values(record));
         }
-        let backend = tx.get_database_backend();
-        let done =
-            tx.execute_raw(Statement::from_sql_and_values(backend, statement(backend, batch.len()), bound)).await?;
-        inserted += usize::try_from(done.rows_affected()).unwrap_or(usize::MAX);
+        let statement = Statement::from_sql_and_values(DbBackend::Sqlite, statement(batch.len()), bound);
+        inserted += tx.execute_raw(statement).await?.rows_affected();
     }
-    if inserted == records.len() { Ok(Written::All) } else { taken(tx, records).await.map(Written::But) }
+    Ok(inserted)
+}
+
+/// On PostgreSQL: an array for every column. How many records were written.
+///
+/// No index can span the months, so that the keys are taken in a narrow table of their own, which has no months: whoever gets the key there
+/// writes the record, in the same statement.
+async fn insert_arrays(tx: &Transaction, records: &[&UsageRecord]) -> Result<u64, StoreError> {
+    let mut inserted = 0;
+    for batch in records.chunks(unnest::ROWS_MAX) {
+        let mut arrays = Arrays::of(Column::iter())?;
+        for record in batch {
+            arrays.push(values(record))?;
+        }
+        let (list, bound) = arrays.into_parts(COLUMNS);
+        let sql = format!(
+            "WITH told AS (SELECT {list}), fresh AS (
+                INSERT INTO usage_record_key (organisation_id, idempotency_key, usage_record_id)
+                SELECT organisation_id, idempotency_key, id FROM told
+                ON CONFLICT (organisation_id, idempotency_key) DO NOTHING RETURNING usage_record_id
+            ) INSERT INTO usage_record ({COLUMNS})
+            SELECT {COLUMNS} FROM told WHERE id IN (SELECT usage_record_id FROM fresh)"
+        );
+        inserted +=
+            tx.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, bound)).await?.rows_affected();
+    }
+    Ok(inserted)
 }
 
 /// How many of `left` rows go into the next statement. There are few sizes, so that the databases soon know every statement.
@@ -71,40 +108,16 @@ fn batch_size(left: usize) -> usize {
     }
 }
 
-/// The statement for so many rows; the one for a full batch is kept.
-fn statement(backend: DbBackend, rows: usize) -> String {
-    static FULL: LazyLock<[String; 2]> = LazyLock::new(|| [numbered(ROWS_MAX), marked(ROWS_MAX)]);
-    match (backend, rows) {
-        (DbBackend::Sqlite, ROWS_MAX) => FULL[1].clone(),
-        (DbBackend::Sqlite, rows) => marked(rows),
-        (_, ROWS_MAX) => FULL[0].clone(),
-        (_, rows) => numbered(rows),
-    }
+/// The statement for so many rows, with `?` for each value: SQLite would search a list of names for each numbered place, which takes a while for
+/// thousands. The one for a full batch is kept.
+fn statement(rows: usize) -> String {
+    static FULL: LazyLock<String> = LazyLock::new(|| marked(ROWS_MAX));
+    if rows == ROWS_MAX { FULL.clone() } else { marked(rows) }
 }
 
-/// With `?` for each value. SQLite would search a list of names for each numbered place, which takes a while for thousands.
 fn marked(rows: usize) -> String {
     let row = format!("({})", vec!["?"; COLUMN_COUNT].join(","));
-    around(&vec![row; rows].join(","))
-}
-
-/// With `$1` and so on, as PostgreSQL wants it.
-fn numbered(rows: usize) -> String {
-    let mut places = String::with_capacity(rows * COLUMN_COUNT * 7);
-    for place in 0..rows * COLUMN_COUNT {
-        let open = match place % COLUMN_COUNT {
-            0 if place == 0 => "(",
-            0 => "),(",
-            _ => ",",
-        };
-        // Writing into a String cannot fail.
-        let _ = write!(places, "{open}${}", place + 1);
-    }
-    places.push(')');
-    around(&places)
-}
-
-fn around(places: &str) -> String {
+    let places = vec![row; rows].join(",");
     format!(
         "INSERT INTO usage_record ({COLUMNS}) VALUES {places} ON CONFLICT (organisation_id, idempotency_key) DO NOTHING"
     )
@@ -126,7 +139,7 @@ async fn taken(
         for keys in keys.chunks(IDS_MAX) {
             let rows: Vec<(uuid::Uuid, String, Vec<u8>)> = Entity::find()
                 .filter(Column::OrganisationId.eq(organisation.uuid()))
-                .filter(Column::IdempotencyKey.is_in(keys.iter().copied()))
+                .filter(key::one_of(tx, organisation, keys).await?)
                 .select_only()
                 .columns([Column::Id, Column::IdempotencyKey, Column::ContentHash])
                 .into_tuple()
@@ -195,6 +208,8 @@ pub async fn restate(tx: &Transaction, record: &UsageRecord) -> Result<(), Store
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::Iden as _;
+
     use super::*;
 
     #[test]
@@ -211,7 +226,8 @@ mod tests {
     #[test]
     fn a_statement_has_a_place_for_each_value() {
         assert_eq!(marked(3).matches('?').count(), 3 * COLUMN_COUNT);
-        assert!(numbered(2).contains(&format!("${}) ON CONFLICT", 2 * COLUMN_COUNT)));
-        assert_eq!(COLUMNS.split(", ").count(), COLUMN_COUNT);
+        let columns: Vec<_> = Column::iter().map(|column| column.to_string()).collect();
+        assert_eq!(COLUMNS.split(", ").collect::<Vec<_>>(), columns);
+        assert_eq!(columns.len(), COLUMN_COUNT);
     }
 }
