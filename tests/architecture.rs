@@ -19,7 +19,7 @@ use mention::mentions;
 /// Each room with the rooms that it may name. A new room is not allowed anywhere until it stands here.
 ///
 /// `app` puts the house together and so may name every room; `main` may name what `app` is asked with.
-const DIRECTION: [(&str, &[&str]); 20] = [
+const DIRECTION: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("telemetry", &[]),
     ("shutdown", &[]),

@@ -23,6 +23,7 @@ mod redis;
 #[path = "../support/watch.rs"]
 mod watch;
 
+mod doctor;
 mod migration;
 mod occurrence;
 mod outage;

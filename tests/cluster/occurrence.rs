@@ -1,7 +1,5 @@
 //! Every occurrence of every job happens exactly once, whatever befalls the nodes and their connections.
 
-use std::time::Duration;
-
 use chrono::{DurationRound as _, TimeDelta};
 use futures::{StreamExt as _, stream};
 use serde_json::json;
@@ -171,15 +169,16 @@ impl Story {
     /// Every connection of every node is cut, again and again while jobs run.
     async fn terminate_connections(&self, minute: i64) {
         self.come(minute);
+        let end = self.at(minute) + TimeDelta::seconds(SECONDS_MAX / 2);
+        let mut cuts = 0;
         for part in [10, 100, 200] {
-            let begun = self.runs_of(minute, "");
-            while self.cluster.count(&begun).await < part {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            let begun = self.runs_of(minute, "").replacen("count(*)", &format!("least(count(*), {part})"), 1);
+            self.cluster.until_in_time(&begun, part, end).await;
             let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                 WHERE application_name = 'wabacus' AND datname = current_database()";
-            assert!(self.cluster.count(cut).await > 0);
+            cuts += self.cluster.count(cut).await;
         }
+        assert!(cuts > 0, "somebody lost a connection");
         self.settle(minute).await;
     }
 

@@ -28,7 +28,8 @@ async fn ends(cluster: &Cluster, within: Duration) {
     let (id, secret) = (&made["token"]["id"], made["secret"].as_str().expect("a secret"));
     let asks = async || {
         let answer = cluster.try_ask(&there.url, secret, "{ organisation { id } }", &json!({})).await;
-        answer.expect("the node answers")["errors"][0]["extensions"]["code"].take()
+        let answer = answer.expect("the node answers");
+        answer["errors"][0]["extensions"]["code"].clone()
     };
     assert_eq!(asks().await, Value::Null, "it is good, and known there");
     let mut open = Watch::begin(&there.websocket_url(), secret, "invoiceChanged", &json!({}), "{ cursor }").await;
