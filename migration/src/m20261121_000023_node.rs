@@ -82,15 +82,11 @@ impl MigrationTrait for Migration {
 
 /// The last ten bits of an organisation's id, as a number.
 fn last_ten_bits(manager: &SchemaManager<'_>) -> String {
-    match manager.get_database_backend() {
+    if manager.get_database_backend() == DbBackend::Sqlite {
         // No function reads hexadecimal digits there: each is looked up among all of them. Ids are kept as 16 bytes.
-        DbBackend::Sqlite => {
-            let digit = |place: i32| format!("(instr('0123456789ABCDEF', substr(hex(id), {place}, 1)) - 1)");
-            format!("({} * 256 + {} * 16 + {}) % {SHARDS}", digit(30), digit(31), digit(32))
-        }
-        DbBackend::Postgres | DbBackend::MySql | _ => {
-            let byte = |place: i32| format!("get_byte(uuid_send(id), {place})");
-            format!("({} * 256 + {}) % {SHARDS}", byte(14), byte(15))
-        }
+        let digit = |place: i32| format!("(instr('0123456789ABCDEF', substr(hex(id), {place}, 1)) - 1)");
+        return format!("({} * 256 + {} * 16 + {}) % {SHARDS}", digit(30), digit(31), digit(32));
     }
+    let byte = |place: i32| format!("get_byte(uuid_send(id), {place})");
+    format!("({} * 256 + {}) % {SHARDS}", byte(14), byte(15))
 }
