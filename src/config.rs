@@ -104,7 +104,7 @@ impl Config {
             ),
             node_name: reader.take(
                 setting("NODE_NAME", "", "this node's name, in logs and in `scheduler`; the host's, unless set"),
-                node_name,
+                |text| Ok::<_, String>(node_name(text)),
             ),
             lease_ttl: reader.take(
                 setting(
@@ -192,11 +192,11 @@ fn not_empty(text: &str) -> Result<String, String> {
 }
 
 /// Accepts a name; nothing stands for the host's.
-fn node_name(text: &str) -> Result<String, String> {
-    Ok(match text.trim() {
+fn node_name(text: &str) -> String {
+    match text.trim() {
         "" => host_name().unwrap_or_else(|| "wabacus".to_owned()),
         name => name.to_owned(),
-    })
+    }
 }
 
 /// The host's name, as the system or the shell tells it.
