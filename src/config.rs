@@ -303,7 +303,7 @@ fn scheduling_options(reader: &mut Reader) -> SchedulingOptions {
 
 fn node_name(reader: &mut Reader) -> String {
     let name = setting("NODE_NAME", "", "this node's name, in logs and in `scheduler`; the host's, unless set");
-    reader.take(name, name_or_host)
+    reader.take(name, |text| Ok::<_, String>(name_or_host(text)))
 }
 
 fn lease_ttl(reader: &mut Reader) -> Duration {

@@ -46,12 +46,12 @@ pub(super) fn not_empty(text: &str) -> Result<String, String> {
     }
 }
 
-/// Accepts a name; nothing stands for the host's.
-pub(super) fn name_or_host(text: &str) -> Result<String, String> {
-    Ok(match text.trim() {
+/// A name; nothing stands for the host's.
+pub(super) fn name_or_host(text: &str) -> String {
+    match text.trim() {
         "" => host_name().unwrap_or_else(|| "wabacus".to_owned()),
         name => name.to_owned(),
-    })
+    }
 }
 
 /// The host's name, as the system or the shell tells it.

@@ -15,16 +15,16 @@ pub fn listing(listed: &[Listed]) -> String {
     for setting in listed {
         if chapter != Some(setting.chapter) {
             let gap = if chapter.is_some() { "\n" } else { "" };
-            text.push_str(&format!("{gap}{}\n", setting.chapter));
+            text.extend([gap, setting.chapter, "\n"]);
             chapter = Some(setting.chapter);
         }
         let value = if setting.value.is_empty() { "-" } else { &setting.value };
         let begin = format!("  {} = {value}", setting.name);
         let source = format!("({})", setting.source);
         let gap = COLUMNS.saturating_sub(begin.chars().count() + source.len()).max(2);
-        text.push_str(&format!("{begin}{}{source}\n", " ".repeat(gap)));
+        text.extend([begin, " ".repeat(gap), source, "\n".to_owned()]);
         for line in wrapped(setting.meaning) {
-            text.push_str(&format!("{}{line}\n", " ".repeat(INDENT)));
+            text.extend([" ".repeat(INDENT), line, "\n".to_owned()]);
         }
     }
     text

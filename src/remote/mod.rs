@@ -212,11 +212,11 @@ fn escaped(text: &str) -> String {
 
 /// Whether Redis is there and only does not want to: the connection is as good as before.
 fn is_refusal(error: &RedisError) -> bool {
-    match error.kind() {
-        ErrorKind::Server(kind) => !matches!(kind, ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown),
-        ErrorKind::Extension | ErrorKind::UnexpectedReturnType => true,
-        _ => false,
+    let kind = error.kind();
+    if let ErrorKind::Server(kind) = kind {
+        return !matches!(kind, ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown);
     }
+    matches!(kind, ErrorKind::Extension | ErrorKind::UnexpectedReturnType)
 }
 
 impl Shared {

@@ -1,11 +1,12 @@
 //! Organisations: what is written is read, names may repeat, pages follow each other in both directions.
 
+use sea_orm_migration::MigratorTrait as _;
 use wabacus::domain::job::JobKind;
 use wabacus::domain::organisation::Organisation;
 use wabacus::domain::page::{Page, PageRequest};
 use wabacus::domain::shard::Shard;
 use wabacus::store::organisation::{Filter, Order, Place};
-use wabacus::store::{self, StoreError};
+use wabacus::store::{self, Store, StoreError};
 
 use crate::harness::{Database, stories, write};
 use crate::sample::{every_shard, hour, now, organisation, schedule, stored_organisation, zone};
@@ -17,6 +18,7 @@ stories! {
     a_search_takes_wildcards_literally_and_case_lightly,
     organisations_that_never_had_a_schedule_are_found,
     organisations_are_visited_by_their_shards,
+    organisations_that_were_there_before_shards_get_theirs,
 }
 
 async fn an_organisation_reads_back_and_can_be_changed(database: &Database) {
@@ -173,4 +175,22 @@ async fn organisations_are_visited_by_their_shards(database: &Database) {
     let of_one: Vec<_> = all.iter().filter(|organisation| Shard::of(organisation.id) == shard).cloned().collect();
     assert_eq!(page(&[shard], None, 100).await, of_one);
     assert_eq!(page(&[], None, 100).await, []);
+}
+
+async fn organisations_that_were_there_before_shards_get_theirs(database: &Database) {
+    let mut all = Vec::new();
+    for number in 0..50 {
+        all.push(stored_organisation(database, &format!("organisation {number}")).await.id);
+    }
+    // The migrations before the one that brought shards.
+    let newer = u32::try_from(migration::Migrator::migrations().len() - 22).unwrap();
+    let tx = database.store.begin().await.unwrap();
+    migration::Migrator::down(&tx, Some(newer)).await.unwrap();
+    migration::Migrator::up(&tx, None).await.unwrap();
+    Store::commit(tx).await.unwrap();
+    for id in all {
+        let shard = [Shard::of(id)];
+        let found = store::organisation::active_of_shards(database.store.read(), &shard, None, 100).await.unwrap();
+        assert!(found.iter().any(|found| found.id == id), "{id} is not in {shard:?}");
+    }
 }
