@@ -1,7 +1,6 @@
-//! The bus carries hints that an organisation has new events, word of tokens that were revoked, and calls to look at an organisation's jobs again;
-//! what there is, the reader finds in the database.
+//! The bus: hints that an organisation has new events, word of tokens that were revoked, and calls to look at an organisation's jobs again.
 //!
-//! A hint may be lost, repeated or late: nothing depends on it but how soon somebody looks. In process it is a broadcast channel, and a place for
+//! What there is, the reader finds in the database. A hint may be lost, repeated or late: nothing depends on it but how soon somebody looks. In process it is a broadcast channel, and a place for
 //! each organisation that somebody waits for; between nodes it is Redis.
 
 mod hub;
