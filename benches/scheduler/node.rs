@@ -1,4 +1,4 @@
-//! A whole node: the scheduler over the real dispatch service and a SQLite file, with a daily job that does nothing.
+//! A whole node: the scheduler over the real dispatch service and a database, with a daily job that does nothing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{self, Duration};
@@ -57,11 +57,9 @@ impl Job for EmptyJob {
     }
 }
 
-/// Fills a database with `count` organisations, starts a node on it, then has all of them due at once.
-pub(crate) async fn measure(count: usize) -> Seen {
-    let folder = tempfile::tempdir().expect("a folder for the database");
-    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-    let store = Store::open(&store::Options { url, ..store::Options::default() }).await.expect("a SQLite file");
+/// Fills the database with `count` organisations, starts a node on it, then has all of them due at once.
+pub(crate) async fn measure(count: usize, url: String) -> Seen {
+    let store = Store::open(&store::Options { url, ..store::Options::default() }).await.expect("a database");
     store.migrate().await.expect("tables");
     let clock = ManualClock::at("2026-06-05T08:59:30Z".parse().expect("a literal time"));
     fill(&store, count, clock.now()).await;

@@ -150,7 +150,7 @@ mod tests {
     fn what_would_end_a_text_is_marked_and_a_null_is_no_text() {
         let mut arrays = Arrays::of([Column::ResourceId, Column::QuantityMicros, Column::ContentHash]).unwrap();
         for (text, number, bytes) in
-            [(Some("a\"b\\c,{}"), 7, vec![0, 255]), (None, -1, vec![]), (Some("NULL"), 0, vec![1])]
+            [(Some("a\"b\\c,{}"), 7, vec![0_u8, 255]), (None, -1, vec![]), (Some("NULL"), 0, vec![1])]
         {
             arrays.push([Value::from(text), Value::from(i64::from(number)), Value::from(bytes)]).unwrap();
         }

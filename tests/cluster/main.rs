@@ -11,6 +11,7 @@ mod loss;
 mod node;
 mod time;
 
+#[expect(dead_code, reason = "made for the stories of one process")]
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[expect(dead_code, unreachable_pub, reason = "made for the stories of one process")]

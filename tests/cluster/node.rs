@@ -134,9 +134,9 @@ impl Drop for Node {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            let lines = log.iter().map(|line| format!("{} | {line}\n", self.name)).collect::<String>();
+            let lines: Vec<_> = log.iter().map(|line| format!("{} | {line}\n", self.name)).collect();
             // Nothing can be done about a standard error that is closed.
-            drop(std::io::stderr().write_all(lines.as_bytes()));
+            drop(std::io::stderr().write_all(lines.concat().as_bytes()));
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The months by which PostgreSQL keeps the big tables: how what was there before gets into them, that they are made once, and that nothing is
-//! lost between them. SQLite goes through the same without months.
+//! The months by which PostgreSQL keeps the big tables: what was there before gets into them, and nothing is lost between them.
+//!
+//! They are made once, whoever makes them. SQLite goes through the same without months.
 
 use chrono::TimeDelta;
 use entity::{event, event_sequence, usage_customer_day, usage_hour, usage_payload, usage_record, webhook_attempt};

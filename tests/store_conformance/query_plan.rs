@@ -1,5 +1,6 @@
-//! How the databases find what is read often: by an index, and on PostgreSQL in the months that it can be in. The plans are asked for with the very
-//! statements and values that the store sends.
+//! How the databases find what is read often: by an index, and on PostgreSQL in the months that it can be in.
+//!
+//! The plans are asked for with the very statements and values that the store sends.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -17,6 +18,7 @@ use wabacus::domain::event::{Fact, FactKind};
 use wabacus::domain::id::{EndpointId, OrganisationId, UsageRecordId};
 use wabacus::domain::job::{JobKind, JobRunState};
 use wabacus::domain::page::PageRequest;
+use wabacus::domain::shard::Shard;
 use wabacus::store;
 
 use crate::harness::{Database, fill, stories, write};
@@ -395,6 +397,7 @@ async fn what_is_read_often_is_found_by_an_index(database: &Database) {
             found.insert($name, watched.taken());
         };
     }
+    let shards: Vec<Shard> = Shard::all().take(341).collect();
     ask!("a token by its hash", store::token::find_by_hash(db, &[1; 32]));
     ask!("thirty days", store::account_usage::daily(db, one, june, None));
     ask!("months", store::account_usage::monthly(db, one, month("2020-01"), month("2020-06"), None));
@@ -406,7 +409,8 @@ async fn what_is_read_often_is_found_by_an_index(database: &Database) {
     ask!("the newest event of all", store::event::last_position(db));
     ask!("schedules that are due", store::schedule::due(db, &filled.organisations[..3], now()));
     ask!("unfinished runs", store::job_run::unfinished(db, &filled.organisations[..3]));
-    ask!("runs that wait", store::job_run::for_each_waiting(db, |_, _| {}));
+    ask!("schedules of shards", store::schedule::for_each_next(db, &shards, Some(now()), |_, _, _| {}));
+    ask!("runs that wait", store::job_run::for_each_waiting(db, &shards, |_, _| {}));
     let runs = store::job_run::Filter { organisation: Some(one), ..Default::default() };
     ask!("a page of runs", store::job_run::page(db, &runs, &PageRequest::first(20)));
     let all = store::usage::Filter::default();

@@ -1,5 +1,6 @@
-//! PostgreSQL ends every connection, starts anew, dies and is away for a while, under load: callers are told to come again, and nothing is lost or
-//! counted twice.
+//! PostgreSQL ends every connection, starts anew, dies and is away for a while, under load.
+//!
+//! Callers are told to come again, and nothing is lost or counted twice.
 
 use std::io::Write as _;
 use std::sync::Arc;

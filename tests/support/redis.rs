@@ -1,5 +1,6 @@
 //! A private Redis for tests: the installed program on a free port, which can be stopped, paused and started again where it was.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub fn left_out() -> bool {
     let left_out = std::env::var("WABACUS_TEST_BACKENDS").as_deref() == Ok("sqlite");
     if left_out {
-        eprintln!("WABACUS_TEST_BACKENDS=sqlite: left out, because it needs Redis");
+        writeln!(std::io::stderr(), "WABACUS_TEST_BACKENDS=sqlite: left out, because it needs Redis")
+            .expect("stderr is open");
     }
     left_out
 }
