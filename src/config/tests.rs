@@ -54,7 +54,7 @@ fn every_bad_setting_is_named_with_its_value_and_what_is_accepted() {
 }
 
 /// Every setting that is a number, with the smallest and the largest that is accepted.
-const NUMBERS: [(&str, i64, i64); 33] = [
+const NUMBERS: [(&str, i64, i64); 34] = [
     ("DATABASE_READERS", 1, 500),
     ("BODY_BYTES_MAX", 1_024, 67_108_864),
     ("SELECTIONS_MAX", 100, 1_000_000),

@@ -27,7 +27,7 @@ struct Node {
 }
 
 /// Two nodes, the clock that stands still for both, and the BSPs that they ask.
-struct Nodes {
+struct Pair {
     redis: Redis,
     clock: ManualClock,
     _sim: Sim,
@@ -42,7 +42,7 @@ fn zone() -> Zone {
     Zone::parse("zone", "Asia/Kolkata").expect("a zone")
 }
 
-impl Nodes {
+impl Pair {
     fn begin() -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let redis = Redis::start();
@@ -88,7 +88,7 @@ async fn two_nodes_keep_one_limit_between_them() {
     if left_out() {
         return;
     }
-    let world = Nodes::begin();
+    let world = Pair::begin();
     let since = Instant::now();
     let asked = (0..16).map(|number| world.nodes[number % 2].ask());
     futures::future::join_all(asked).await;
@@ -109,7 +109,7 @@ async fn while_redis_is_away_each_keeps_to_its_part_and_they_count_together_agai
     if left_out() {
         return;
     }
-    let world = Nodes::begin();
+    let world = Pair::begin();
     let [one, other] = &world.nodes;
     one.ask().await;
     world.redis.end();

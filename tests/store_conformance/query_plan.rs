@@ -383,6 +383,11 @@ fn wrong(steps: &[Step], big: &BTreeMap<String, i64>) -> Vec<String> {
     steps.iter().filter(through).map(|step| format!("{} of {}", step.what, step.table)).collect()
 }
 
+/// The shards of one of three nodes.
+fn share() -> Vec<Shard> {
+    Shard::all().take(341).collect()
+}
+
 async fn what_is_read_often_is_found_by_an_index(database: &Database) {
     let filled = filled(database).await;
     let big = big_tables(database).await;
@@ -397,7 +402,6 @@ async fn what_is_read_often_is_found_by_an_index(database: &Database) {
             found.insert($name, watched.taken());
         };
     }
-    let shards: Vec<Shard> = Shard::all().take(341).collect();
     ask!("a token by its hash", store::token::find_by_hash(db, &[1; 32]));
     ask!("thirty days", store::account_usage::daily(db, one, june, None));
     ask!("months", store::account_usage::monthly(db, one, month("2020-01"), month("2020-06"), None));
@@ -409,8 +413,8 @@ async fn what_is_read_often_is_found_by_an_index(database: &Database) {
     ask!("the newest event of all", store::event::last_position(db));
     ask!("schedules that are due", store::schedule::due(db, &filled.organisations[..3], now()));
     ask!("unfinished runs", store::job_run::unfinished(db, &filled.organisations[..3]));
-    ask!("schedules of shards", store::schedule::for_each_next(db, &shards, Some(now()), |_, _, _| {}));
-    ask!("runs that wait", store::job_run::for_each_waiting(db, &shards, |_, _| {}));
+    ask!("schedules of shards", store::schedule::for_each_next(db, &share(), Some(now()), |_, _, _| {}));
+    ask!("runs that wait", store::job_run::for_each_waiting(db, &share(), |_, _| {}));
     let runs = store::job_run::Filter { organisation: Some(one), ..Default::default() };
     ask!("a page of runs", store::job_run::page(db, &runs, &PageRequest::first(20)));
     let all = store::usage::Filter::default();

@@ -1,6 +1,7 @@
 //! Two processes migrate a database that has data, at once: one of them does it, and everything is there afterwards.
 
-use entity::{event, event_sequence, usage_record};
+use entity::{event, event_sequence, organisation, usage_record};
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{EntityTrait as _, IntoActiveModel as _};
 use sea_orm_migration::MigratorTrait as _;
 use serde_json::json;
@@ -8,10 +9,8 @@ use uuid::Uuid;
 use wabacus::domain::clock::Instant;
 use wabacus::domain::event::{Fact, NewEvent};
 use wabacus::domain::id::{OrganisationId, UsageRecordId};
-use wabacus::domain::money::Currency;
-use wabacus::domain::organisation::Organisation;
-use wabacus::domain::period::{Month, Zone};
-use wabacus::store::{self, Options, Store};
+use wabacus::domain::period::Month;
+use wabacus::store::{Options, Store};
 
 use crate::support::NOON;
 use crate::support::database::Database;
@@ -65,39 +64,45 @@ fn old_event(event: &NewEvent, number: i64, at: Instant) -> event::Model {
     }
 }
 
+/// An organisation as it was when none was in a shard.
+fn old_organisation(id: OrganisationId, now: Instant) -> organisation::ActiveModel {
+    organisation::ActiveModel {
+        id: Set(id.uuid()),
+        name: Set("Shop".to_owned()),
+        external_id: Set(None),
+        time_zone: Set("Asia/Kolkata".to_owned()),
+        currency: Set("INR".to_owned()),
+        plan_code: Set("free-trial".to_owned()),
+        active: Set(true),
+        shard: NotSet,
+        created_at: Set(now),
+        updated_at: Set(now),
+    }
+}
+
 /// A database of a version from before, with data; the organisation's id.
 async fn old_database(url: &str) -> OrganisationId {
     let now = NOON.parse().expect("a time");
     let store = Store::open(&Options { url: url.to_owned(), ..Options::default() }).await.expect("the database opens");
-    let organisation = Organisation {
-        id: OrganisationId::generate(now),
-        name: "Shop".to_owned(),
-        external_id: None,
-        time_zone: Zone::from_name("Asia/Kolkata").expect("a zone"),
-        currency: Currency::from_code("INR").expect("a currency"),
-        plan_code: "free-trial".to_owned(),
-        active: true,
-        created_at: now,
-    };
+    let id = OrganisationId::generate(now);
     let tx = store.begin().await.expect("a transaction begins");
     ::migration::Migrator::up(&tx, Some(BEFORE)).await.expect("the tables are made");
-    store::organisation::insert(&tx, &organisation, now).await.expect("an organisation");
-    let records: Vec<_> = (0..RECORDS).map(|number| old_record(organisation.id, number).into_active_model()).collect();
+    let organisation = organisation::Entity::insert(old_organisation(id, now));
+    organisation.exec_without_returning(&tx).await.expect("an organisation");
+    let records: Vec<_> = (0..RECORDS).map(|number| old_record(id, number).into_active_model()).collect();
     for batch in records.chunks(500) {
         let inserted = usage_record::Entity::insert_many(batch.to_vec()).exec_without_returning(&tx).await;
         inserted.expect("records");
     }
-    let fact = NewEvent { organisation_id: organisation.id, fact: Fact::ActorQuarantined { restarts: 1 } };
+    let fact = NewEvent { organisation_id: id, fact: Fact::ActorQuarantined { restarts: 1 } };
     let events: Vec<_> = (1..).take(EVENTS).map(|number| old_event(&fact, number, now).into_active_model()).collect();
     event::Entity::insert_many(events).exec_without_returning(&tx).await.expect("events");
-    let counted = event_sequence::Model {
-        organisation_id: organisation.id.uuid(),
-        last: i64::try_from(EVENTS).expect("a small number"),
-    };
+    let counted =
+        event_sequence::Model { organisation_id: id.uuid(), last: i64::try_from(EVENTS).expect("a small number") };
     event_sequence::Entity::insert(counted.into_active_model()).exec_without_returning(&tx).await.expect("a counter");
     Store::commit(tx).await.expect("the transaction is committed");
     store.close().await.expect("the database closes");
-    organisation.id
+    id
 }
 
 #[tokio::test(flavor = "multi_thread")]
