@@ -68,6 +68,8 @@ pub(super) struct Running {
     pub(super) run: JobRun,
     /// Under what it was claimed.
     term: Term,
+    /// Whose hands it is in.
+    incarnation: u32,
     pub(super) cancel: CancellationToken,
     pub(super) since: Instant,
     /// The node lets go of it: a run that ends as cancelled was not cancelled by anybody's wish.
@@ -434,22 +436,25 @@ impl Agenda {
             (entry.incarnation, std::mem::take(&mut entry.woken))
         })?;
         let cancel = CancellationToken::new();
-        let running = Running { run: run.clone(), term, cancel: cancel.clone(), since: now, released: false };
+        let running =
+            Running { run: run.clone(), term, incarnation, cancel: cancel.clone(), since: now, released: false };
         self.running.insert(organisation, running);
         if woken {
             self.asked.insert(organisation);
         }
         if self.phase != Phase::Working || !self.tenures.serves(organisation) {
-            self.over(&run, Verdict::Released);
+            self.over(&run, incarnation, Verdict::Released);
             return None;
         }
         Some(Assignment { run, term, cancel, incarnation })
     }
 
-    /// A run is over. What is no longer waited for (it was given up) is not heard.
-    pub(super) fn over(&mut self, run: &JobRun, verdict: Verdict) {
+    /// A run is over in the hands of this incarnation. What is no longer waited for is not heard: it was given up, or it was lost with its shard,
+    /// even though the same run may have been won back and begun anew meanwhile.
+    pub(super) fn over(&mut self, run: &JobRun, incarnation: u32, verdict: Verdict) {
         let organisation = run.organisation_id;
-        if self.running.get(&organisation).is_none_or(|running| running.run.id != run.id) {
+        let is_it = |running: &Running| running.run.id == run.id && running.incarnation == incarnation;
+        if !self.running.get(&organisation).is_some_and(is_it) {
             return;
         }
         self.asked.remove(&organisation);
@@ -515,9 +520,9 @@ impl Agenda {
 
     /// Stops waiting for the runs that have not ended: they are put back.
     pub(super) fn give_up(&mut self) -> usize {
-        let runs: Vec<JobRun> = self.running.values().map(|running| running.run.clone()).collect();
-        for run in &runs {
-            self.over(run, Verdict::Released);
+        let runs: Vec<_> = self.running.values().map(|running| (running.run.clone(), running.incarnation)).collect();
+        for (run, incarnation) in &runs {
+            self.over(run, *incarnation, Verdict::Released);
         }
         runs.len()
     }

@@ -9,7 +9,7 @@ use crate::domain::clock::Instant;
 use crate::domain::id::OrganisationId;
 
 use super::backoff::{Plan, Trouble};
-use super::message::{Adopt, Dismiss, Dispatch, Down};
+use super::message::{Adopt, Dismiss, Dispatch, Down, Retire};
 use super::organisation::OrganisationActor;
 use super::stage::{Post, Stage};
 
@@ -100,10 +100,12 @@ impl Handler<Adopt> for Guardian {
 impl Handler<Dismiss> for Guardian {
     type Result = ();
 
-    /// An actor that nobody has the address of stops, and takes its job with it.
+    /// An actor that nobody has the address of stops. Its job has it too, for as long as that lasts.
     fn handle(&mut self, Dismiss(organisations): Dismiss, _context: &mut Self::Context) {
         for organisation in organisations {
-            self.children.remove(&organisation);
+            if let Some(child) = self.children.remove(&organisation) {
+                child.address.do_send(Retire);
+            }
             self.trouble.remove(&organisation);
         }
     }

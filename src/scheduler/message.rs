@@ -22,6 +22,11 @@ pub(super) struct Adopt(pub(super) Vec<OrganisationId>);
 #[rtype(result = "()")]
 pub(super) struct Dismiss(pub(super) Vec<OrganisationId>);
 
+/// To an organisation's actor: its organisation is another node's, so that its job ends at once.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Retire;
+
 /// To the guardian: have these organisations' actors start these runs.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -87,7 +92,7 @@ impl Receipt {
             if lost {
                 agenda.lost(run.organisation_id, incarnation);
             }
-            agenda.over(&run, verdict);
+            agenda.over(&run, incarnation, verdict);
         });
     }
 }

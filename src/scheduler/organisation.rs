@@ -9,7 +9,7 @@ use crate::domain::id::OrganisationId;
 
 use super::fault::FaultPoint;
 use super::job;
-use super::message::{Over, Start};
+use super::message::{Over, Retire, Start};
 use super::sentinel::Sentinel;
 use super::stage::Post;
 
@@ -69,6 +69,14 @@ impl Handler<Start> for OrganisationActor {
         let runtime = stage.runtime.clone();
         let task = runtime.spawn(job::perform(start, stage, context.address().recipient()));
         self.job = Some(JobTask(task.abort_handle()));
+    }
+}
+
+impl Handler<Retire> for OrganisationActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, _context: &mut Self::Context) {
+        self.job = None;
     }
 }
 
