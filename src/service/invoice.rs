@@ -60,10 +60,11 @@ impl InvoiceService {
             return Err(BadInput::new("month", month, accepted).into());
         }
         let draft = draft(&organisation, &account, month, work.now())?;
-        store::invoice::insert_many(work.tx(), std::slice::from_ref(&draft)).await?;
-        say(&mut work, &draft);
-        audit(&work, caller, "generateInvoice", &draft, json!({ "month": month })).await?;
-        work.commit().await?;
+        if store::invoice::insert_many(work.tx(), std::slice::from_ref(&draft)).await? > 0 {
+            say(&mut work, &draft);
+            audit(&work, caller, "generateInvoice", &draft, json!({ "month": month })).await?;
+            work.commit().await?;
+        }
         // Another may have been quicker with the same one.
         Ok(store::invoice::find(self.core.store().read(), draft.id).await?.unwrap_or(draft))
     }

@@ -31,7 +31,8 @@ pub async fn lock_organisation(tx: &Transaction, organisation: OrganisationId) -
 /// Adds invoices; one whose organisation has an invoice of that month is left out. How many were added.
 pub async fn insert_many(db: &impl Db, invoices: &[Invoice]) -> Result<u64, StoreError> {
     let rows: Result<Vec<Model>, StoreError> = invoices.iter().map(to_row).collect();
-    let once = OnConflict::columns([Column::OrganisationId, Column::Month]).do_nothing().to_owned();
+    // Its id follows from both, so that another's takes two keys at once: whichever is met first, it is left out.
+    let once = OnConflict::new().do_nothing().to_owned();
     row::insert::<_, ActiveModel>(db, rows?, Some(once)).await
 }
 
